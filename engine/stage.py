@@ -1,0 +1,351 @@
+"""What the author of a stage writes: options, what is learned, and the arithmetic.
+
+A stage is a class in a file of its own, decorated with `stage`. Its annotated attributes are its
+options; the class becomes a frozen dataclass.
+
+=============  ========================================================================
+kind           it
+=============  ========================================================================
+`ColumnStage`  turns each selected column into another of the same name
+`RowStage`     makes new columns out of the selected ones
+`SchemaStage`  chooses, drops or renames columns; no arithmetic
+`ScoreStage`   turns the selected columns into a model's scores
+=============  ========================================================================
+
+Examples
+--------
+>>> from engine.stage import ColumnStage, option, stage
+>>> @stage("halve")
+... class Halve(ColumnStage):
+...     '''Divide a number by two, or by another divisor.'''
+...
+...     by: float = option(2.0, gt=0, help="the divisor", runtime=True)
+...
+...     def express(self, x, learned):
+...         return x / self.by
+>>> Halve(by=4.0)
+Halve(by=4.0)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, TypeVar, dataclass_transform
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.expr.graph import Expr
+from engine.schema import Column, Kind
+from engine.values import FloatArray, Values
+
+COMMON_KEYS = ("use", "enabled", "before", "after", "columns", "drop", "into")
+"""Keys that every stage has in a config, besides its options."""
+
+
+# -- options
+
+
+@dataclass(frozen=True, slots=True)
+class OptionInfo:
+    """What binding and documentation know of one option, besides its name, type and default."""
+
+    help: str = ""
+    runtime: bool = False
+    ge: float | None = None
+    gt: float | None = None
+    le: float | None = None
+    lt: float | None = None
+    choices: tuple[Any, ...] | None = None
+
+
+_REQUIRED: Any = dataclasses.MISSING
+
+
+def option(
+    default: Any = _REQUIRED,
+    *,
+    help: str = "",  # noqa: A002
+    runtime: bool = False,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+    choices: Sequence[Any] | None = None,
+) -> Any:
+    """An option of a stage, with what it means and which values it takes.
+
+    Parameters
+    ----------
+    default : object
+        Left out: the option is required. Lists and dicts are copied for each stage.
+    help : str
+        One line for `engine stages NAME`.
+    runtime : bool
+        Changing it needs no refit: it may be overridden on a saved bundle.
+    ge, gt, le, lt : float
+        Bounds of a number.
+    choices : sequence
+        The values allowed.
+    """
+    info = OptionInfo(help, runtime, ge, gt, le, lt, tuple(choices) if choices is not None else None)
+    metadata = {"option": info}
+    if isinstance(default, list | dict):
+        return field(default_factory=default.copy, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def option_info(item: dataclasses.Field[Any]) -> OptionInfo:
+    """What is known of an option, given its dataclass field."""
+    info: OptionInfo = item.metadata.get("option", OptionInfo())
+    return info
+
+
+# -- what is learned
+
+
+Learned = Mapping[str, Any]
+"""What a stage took from training data: a mapping from names to numeric arrays or tuples of text."""
+
+NOTHING: Learned = {}
+"""What a stage that learns nothing has learned."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of the training data, as a stage's ``fit`` sees them.
+
+    Parameters
+    ----------
+    columns : mapping of str to Values
+        The selected columns. A `ScoreStage` gets numbers and booleans as they will be scored.
+    y : float64 array, shape (n,), or None
+        The target: its value, 0/1 for a boolean, or the class's index.
+    weight : float64 array, shape (n,), or None
+    group : int64 array, shape (n,), or None
+    """
+
+    columns: Mapping[str, Values]
+    y: FloatArray | None = None
+    weight: FloatArray | None = None
+    group: NDArray[np.int64] | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(next(iter(self.columns.values()))) if self.columns else 0
+
+
+@dataclass(frozen=True)
+class FitContext:
+    """What a stage may use while it learns, besides its columns.
+
+    Parameters
+    ----------
+    train : Part
+        The rows to learn from.
+    valid : Part or None
+        Rows for early stopping and calibration.
+    rng : numpy.random.Generator
+        Seeded by the config's seed and the stage's label: the same in every run.
+    seed : int
+        For libraries that want a whole number.
+    target : {"boolean", "number", "category"} or None
+        The kind of the target.
+    classes : tuple of str
+        The target's classes in order, where it is a category.
+    progress : callable
+        ``progress(done, total, text)``; call it in long work.
+    """
+
+    train: Part
+    valid: Part | None = None
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    seed: int = 0
+    target: Kind | None = None
+    classes: tuple[str, ...] = ()
+    progress: Callable[[int, int, str], None] = lambda done, total, text: None
+
+
+# -- the kinds
+
+
+class Stage:
+    """Base of every kind of stage; write one of the kinds below."""
+
+    use: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+    accepts: ClassVar[tuple[Kind, ...]] = (Kind.NUMBER,)
+    """Kinds of column that may be selected; ``columns`` left out selects all of these kinds, if ``select_all``."""
+    select_all: ClassVar[bool] = False
+    """Whether ``columns`` may be left out."""
+    selects: ClassVar[bool] = True
+    """Whether the stage has ``columns`` at all."""
+
+    def check(self, columns: Sequence[Column]) -> Iterable[str]:
+        """What is wrong with these options for these columns, a sentence each, without seeing data."""
+        return ()
+
+    def learns(self) -> bool:
+        """Whether ``fit`` must see data before the stage can run, with these options."""
+        return type(self).fit is not Stage.fit
+
+    def fit(self, columns: Mapping[str, Values], context: FitContext) -> Learned:
+        """Learn from the training rows.
+
+        Parameters
+        ----------
+        columns : mapping of str to Values
+            The selected columns, training rows only (the same as ``context.train.columns``).
+        context : FitContext
+
+        Returns
+        -------
+        Learned
+            Numeric arrays and tuples of text by name. In a `ColumnStage` each has one item for each
+            column, in their order.
+        """
+        raise NotImplementedError
+
+
+class ColumnStage(Stage):
+    """A stage that turns each selected column into another of the same name (or ``into``, for one)."""
+
+    def result(self, kind: Kind) -> Kind:
+        """The kind that a column of this kind becomes."""
+        return kind
+
+    def express(self, x: Expr, learned: Learned) -> Expr:
+        """The new column, given the old one and what was learned for it alone."""
+        raise NotImplementedError
+
+
+class RowStage(Stage):
+    """A stage that makes new columns out of the selected ones.
+
+    The originals stay unless the config says ``drop: true``.
+    """
+
+    def declare(self, columns: Sequence[Column]) -> Kind | Sequence[Column]:
+        """The columns it will make, before data is seen.
+
+        Returns
+        -------
+        Kind or sequence of Column
+            A kind: one column, named by ``into`` (or the stage's label). Columns: these; where names are
+            learned, an open one such as ``Column("carrier_*", Kind.NUMBER, open=True)``.
+        """
+        raise NotImplementedError
+
+    def express(self, columns: Mapping[str, Expr], learned: Learned) -> Expr | Mapping[str, Expr]:
+        """The new column, or the new columns by name, as declared."""
+        raise NotImplementedError
+
+
+class SchemaStage(Stage):
+    """A stage that chooses, drops or renames columns."""
+
+    accepts = tuple(Kind)
+
+    def arrange(self, columns: Sequence[str], selected: Sequence[str]) -> Mapping[str, str]:
+        """The columns afterwards: new name to old name, in order."""
+        raise NotImplementedError
+
+
+class Scorer(Protocol):
+    """A model that is ready to score.
+
+    Attributes
+    ----------
+    n_features : int
+    n_outputs : int
+    used : frozenset of int
+        Features that can change a score; the others need not be computed.
+    note : str
+        One line for `engine explain`: who scores, and why.
+    """
+
+    n_features: int
+    n_outputs: int
+    used: frozenset[int]
+    note: str
+
+    def many(self, features: NDArray[np.float32], threads: int = 1) -> NDArray[np.float32]:
+        """Scores ``(n, n_outputs)`` of features ``(n, n_features)``, C-contiguous, missing as NaN.
+
+        Safe to call from several threads at once.
+        """
+        ...
+
+    def one(self, features: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
+        """Score the row ``features (n_features,)`` into ``scores (n_outputs,)``, the same bits as `many`.
+
+        Both arrays are the caller's own and stay in place, so that a scorer may keep their addresses.
+        """
+        ...
+
+
+class ScoreStage(Stage):
+    """A stage that turns the selected columns into a model's scores."""
+
+    accepts = (Kind.NUMBER, Kind.BOOLEAN)
+
+    def declare(self, columns: Sequence[Column], target: Kind | None) -> Sequence[str] | None:
+        """Suffixes of the score columns: ``("",)`` for one; None when the classes are not known yet."""
+        raise NotImplementedError
+
+    def outputs(self, learned: Learned) -> Sequence[str]:
+        """Suffixes of the score columns of what was learned, such as ``("_a", "_b")``; ``("",)`` for one."""
+        raise NotImplementedError
+
+    def prepare(self, columns: Sequence[Column]) -> Learned:
+        """What a stage that does not learn has instead, such as a model read from a file.
+
+        Raises
+        ------
+        ModelError
+            The file is no model, or doesn't fit the features.
+        """
+        raise NotImplementedError
+
+    def features(self, columns: Sequence[str], learned: Learned) -> Sequence[str]:
+        """The columns in the order in which the model takes them."""
+        return columns
+
+    def scorer(self, learned: Learned) -> Scorer:
+        """The model, ready to score."""
+        raise NotImplementedError
+
+
+# -- the decorator
+
+
+_S = TypeVar("_S", bound=Stage)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(option, field))
+def stage(name: str, *, version: int = 1) -> Callable[[type[_S]], type[_S]]:
+    """Make a class a stage that configs call ``name``.
+
+    Parameters
+    ----------
+    name : str
+        What ``use:`` says; the file is named after it.
+    version : int
+        Raise it when the same options and learned values give other answers than before.
+    """
+
+    def decorate(cls: type[_S]) -> type[_S]:
+        made = dataclass(frozen=True)(cls)
+        made.use = name
+        made.version = version
+        return made
+
+    return decorate
+
+
+def option_fields(cls: type[Stage]) -> tuple[dataclasses.Field[Any], ...]:
+    """The options of a stage as dataclass fields, in order."""
+    return dataclasses.fields(cls)  # type: ignore[arg-type]
