@@ -91,5 +91,16 @@ class Column:
             Kind.TIMESTAMP: "timestamp[us, UTC]",
         }[self.kind]
 
+    def covers(self, name: str) -> bool:
+        """Whether a column of this name is this one, or may be one that an open column stands for.
+
+        >>> Column("carrier_*", Kind.NUMBER, open=True).covers("carrier_UA")
+        True
+        """
+        if not self.open:
+            return name == self.name
+        before, _, after = self.name.partition("*")
+        return len(name) >= len(before + after) and name.startswith(before) and name.endswith(after)
+
     def __str__(self) -> str:
         return f"{self.name}: {self.kind}"

@@ -107,7 +107,11 @@ def option_info(item: dataclasses.Field[Any]) -> OptionInfo:
 
 
 Learned = Mapping[str, Any]
-"""What a stage took from training data: a mapping from names to numeric arrays or tuples of text."""
+"""What a stage took from training data, by names of its choosing.
+
+Each value is a numeric array, a tuple of str or a tuple of tuples of str; nothing else is stored. In a
+`ColumnStage` it has one item for each column: a number (or a row of an array), a text or a tuple of texts.
+"""
 
 NOTHING: Learned = {}
 """What a stage that learns nothing has learned."""
@@ -208,6 +212,16 @@ class Stage:
             column, in their order.
         """
         raise NotImplementedError
+
+    def prepare(self, columns: Sequence[Column]) -> Learned:
+        """What a stage that does not learn has instead: numbers stated for each column, a model from a file.
+
+        Parameters
+        ----------
+        columns : sequence of Column
+            The selected columns.
+        """
+        return NOTHING
 
 
 class ColumnStage(Stage):

@@ -44,6 +44,8 @@ class Split:
         By time: how much lies between two parts, in seconds for a timestamp, else in the column's own unit.
     seed : int or None
         None: the config's seed.
+    part : {"", "train", "valid", "test"}
+        What ``evaluate`` uses; empty: all labelled rows of its source.
     """
 
     kind: SplitKind = "random"
@@ -52,6 +54,7 @@ class Split:
     test: float = 0.15
     gap: float = 0.0
     seed: int | None = None
+    part: Literal["", "train", "valid", "test"] = ""
 
 
 @dataclass(frozen=True, slots=True)

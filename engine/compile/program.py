@@ -1,0 +1,270 @@
+"""A pipeline ready to run: kernels and scorers in order.
+
+The same kernels run a block of rows and one row; only where their columns lie differs.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.compile.kernel import Kernel, plan_kernel, vocabulary
+from engine.compile.layout import Layout, Segment
+from engine.expr.interpret import Leaf, interpret
+from engine.schema import Kind
+from engine.stage import Scorer
+from engine.values import Categories, Values
+
+ROWS = 4096
+"""Rows of one block: XGBoost needs that many to be fast."""
+
+_DTYPES = {
+    Kind.NUMBER: np.float64,
+    Kind.BOOLEAN: np.bool_,
+    Kind.CATEGORY: np.int32,
+    Kind.TIMESTAMP: np.int64,
+}
+_SLOTS = {Kind.NUMBER: "d", Kind.BOOLEAN: "?7x", Kind.CATEGORY: "i4x", Kind.TIMESTAMP: "q"}
+"""`struct` formats of a value in an 8-byte slot."""
+
+
+class _Runner(Protocol):
+    """Computes a segment for a block of rows: features into a matrix, or columns into ``out`` from ``start``."""
+
+    segment: Segment
+
+    def run(
+        self, rows: int, block: Mapping[Leaf, NDArray[Any]], out: Mapping[str, NDArray[Any]], start: int
+    ) -> NDArray[np.float32]: ...
+
+
+class Program:
+    """A pipeline ready to run; safe to call from several threads.
+
+    Parameters
+    ----------
+    layout : Layout
+    scorers : mapping of str to Scorer
+        By the label of the score stage.
+    interpreted : bool
+        Evaluate the same expressions by the interpreter instead: the oracle of the kernels, and the way
+        out where numba can't run.
+    """
+
+    def __init__(self, layout: Layout, scorers: Mapping[str, Scorer], *, interpreted: bool = False) -> None:
+        self.layout = layout
+        self.interpreted = interpreted
+        self._scorers = scorers
+        make: Callable[[Segment, Layout], _Runner] = _Interpreted if interpreted else _Compiled
+        self._runners = [make(segment, layout) for segment in layout.segments]
+        self._here = threading.local()
+
+    def many(self, rows: int, columns: Mapping[str, Values]) -> dict[str, Values]:
+        """Score rows.
+
+        Parameters
+        ----------
+        rows : int
+        columns : mapping of str to Values
+            The inputs in ``layout.reads``, ``rows`` long each, categories coded by ``layout.vocabularies``.
+
+        Returns
+        -------
+        dict of str to Values
+            ``layout.computed``, by name, in order.
+        """
+        out = {
+            column.name: np.empty(rows, np.float32 if column.single else _DTYPES[node.kind])
+            for column, node in self.layout.computed
+        }
+        direct = {column.name: node.data for column, node in self.layout.computed if node.op == "score"}
+        flat: dict[Leaf, NDArray[Any]] = {}
+        for name in self.layout.reads:
+            values = columns[name]
+            flat["input", name] = np.ascontiguousarray(
+                values.codes if isinstance(values, Categories) else values
+            )
+        for start in range(0, rows, ROWS):
+            stop = min(start + ROWS, rows)
+            block = {leaf: values[start:stop] for leaf, values in flat.items()}
+            for runner in self._runners:
+                features = runner.run(stop - start, block, out, start)
+                if runner.segment.point:
+                    label = runner.segment.point.label
+                    scores = self._scorers[label].many(features)
+                    for i in range(scores.shape[1]):
+                        block["score", (label, i)] = np.ascontiguousarray(scores[:, i])
+            for name, leaf in direct.items():
+                out[name][start:stop] = block["score", leaf]
+        return {
+            column.name: Categories(out[column.name], tuple(vocabulary(node, self.layout.vocabularies)))
+            if node.kind is Kind.CATEGORY
+            else out[column.name]
+            for column, node in self.layout.computed
+        }
+
+    def one(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        """Score one row.
+
+        Parameters
+        ----------
+        values : sequence
+            A float, int µs or category code for each of ``layout.reads``, in that order.
+
+        Returns
+        -------
+        tuple
+            ``layout.computed`` in order: float, bool, int µs, or category code.
+        """
+        if self.interpreted:
+            return self._one_by_many(values)
+        row = getattr(self._here, "row", None)
+        if row is None:
+            row = self._here.row = _Row(self.layout, self._runners, self._scorers)
+        return row(values)  # type: ignore[no-any-return]
+
+    def _one_by_many(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        columns: dict[str, Values] = {}
+        for name, value in zip(self.layout.reads, values, strict=True):
+            kind = self.layout.kinds[name]
+            array = np.array([value], _DTYPES[kind])
+            columns[name] = (
+                Categories(array, self.layout.vocabularies[name]) if kind is Kind.CATEGORY else array
+            )
+        out = self.many(1, columns)
+        return tuple(
+            (v.codes if isinstance(v, Categories) else v)[0].item() for v in out.values()
+        )
+
+
+class _Compiled:
+    """A segment as machine code."""
+
+    def __init__(self, segment: Segment, layout: Layout) -> None:
+        self.segment = segment
+        self.kernel = Kernel(plan_kernel(segment.roots, segment.width, layout.vocabularies))
+        self._here = threading.local()
+
+    def run(
+        self, rows: int, block: Mapping[Leaf, NDArray[Any]], out: Mapping[str, NDArray[Any]], start: int
+    ) -> NDArray[np.float32]:
+        here = self._here
+        if not hasattr(here, "scratch"):
+            here.scratch = self.kernel.new_scratch()
+            # features that no split uses keep this NaN for good
+            here.features = np.full((ROWS, self.segment.width), np.nan, np.float32)
+        features: NDArray[np.float32] = here.features[:rows]
+        columns = np.array([block[leaf].ctypes.data for leaf in self.kernel.plan.columns] or [0], np.int64)
+        outputs = np.zeros(1 + len(self.segment.roots), np.int64)
+        outputs[0] = features.ctypes.data
+        if not self.segment.point:
+            for root in self.segment.roots:
+                column = out[root.name]
+                outputs[root.slot] = column.ctypes.data + start * column.itemsize
+        self.kernel(rows, columns.ctypes.data, outputs.ctypes.data, here.scratch.ctypes.data)
+        return features
+
+
+class _Interpreted:
+    """A segment by the interpreter, from the expressions as they were traced."""
+
+    def __init__(self, segment: Segment, layout: Layout) -> None:
+        self.segment = segment
+        self._vocabularies = layout.vocabularies
+
+    def run(
+        self, rows: int, block: Mapping[Leaf, NDArray[Any]], out: Mapping[str, NDArray[Any]], start: int
+    ) -> NDArray[np.float32]:
+        leaves: dict[Leaf, Values] = {
+            leaf: Categories(values, self._vocabularies[leaf[1]])
+            if leaf[0] == "input" and leaf[1] in self._vocabularies
+            else values
+            for leaf, values in block.items()
+        }
+        results = interpret([root.expr for root in self.segment.roots], leaves, rows)
+        features = np.full((rows, self.segment.width), np.nan, np.float32)
+        with np.errstate(over="ignore"):
+            for root, values in zip(self.segment.roots, results, strict=True):
+                if self.segment.point:
+                    features[:, root.slot] = values
+                else:
+                    flat = values.codes if isinstance(values, Categories) else values
+                    out[root.name][start : start + rows] = flat
+        return features
+
+
+class _Row:
+    """One thread's memory for one row: addresses that never change.
+
+    ``memory`` holds an 8-byte slot for each input, a slot for each computed output, then the scores of
+    every model, float32.
+    """
+
+    def __init__(self, layout: Layout, runners: Sequence[Any], scorers: Mapping[str, Scorer]) -> None:
+        computed = layout.computed
+        points = [runner.segment.point for runner in runners if runner.segment.point]
+        widths = [scorers[point.label].n_outputs for point in points]
+        n_inputs, n_roots = len(layout.reads), sum(1 for _, node in computed if node.op != "score")
+        self._memory = np.zeros(n_inputs + n_roots + (sum(widths) + 1) // 2 + 1, np.int64)
+        base = self._memory.ctypes.data
+        floats = self._memory.view(np.float32)[2 * (n_inputs + n_roots) :]
+        self._pack = struct.Struct("=" + "".join(_SLOTS[layout.kinds[name]] for name in layout.reads)).pack_into
+        formats = "".join(_SLOTS[node.kind] for _, node in computed if node.op != "score")
+        self._unpack = struct.Struct(f"={formats}{sum(widths)}f").unpack_from
+        self._offset = 8 * n_inputs
+        where: dict[Leaf, int] = {("input", name): base + 8 * i for i, name in enumerate(layout.reads)}
+        position: dict[Any, int] = {}
+        at = 0
+        scores: dict[str, NDArray[np.float32]] = {}
+        for point, width in zip(points, widths, strict=True):
+            scores[point.label] = floats[at : at + width]
+            for i in range(width):
+                where["score", (point.label, i)] = scores[point.label].ctypes.data + 4 * i
+                position[point.label, i] = n_roots + at + i
+            at += width
+        order, root = [], 0
+        for _, node in computed:
+            order.append(position[node.data] if node.op == "score" else root)
+            root += node.op != "score"
+        self._order: Callable[[tuple[Any, ...]], Any] = (
+            itemgetter(*order) if len(order) > 1 else lambda found: tuple(found[i] for i in order)
+        )
+        self._held: list[Any] = []
+        self._calls = [self._bind(runner, where, base + self._offset, scorers, scores) for runner in runners]
+
+    def _bind(
+        self,
+        runner: Any,
+        where: Mapping[Leaf, int],
+        outputs_at: int,
+        scorers: Mapping[str, Scorer],
+        scores: Mapping[str, NDArray[np.float32]],
+    ) -> tuple[Any, ...]:
+        segment: Segment = runner.segment
+        kernel: Kernel = runner.kernel
+        features = np.full(max(1, segment.width), np.nan, np.float32)[: segment.width]
+        columns = np.array([where[leaf] for leaf in kernel.plan.columns] or [0], np.int64)
+        slots = 1 + np.arange(len(segment.roots))
+        outputs = np.concatenate([[features.ctypes.data], outputs_at + 8 * (slots - 1)]).astype(np.int64)
+        scratch = kernel.new_scratch()
+        self._held += [features, columns, outputs, scratch]
+        arguments = (
+            1, columns.ctypes.data, outputs.ctypes.data, kernel.numbers, kernel.integers, scratch.ctypes.data
+        )  # fmt: skip
+        label = segment.point.label if segment.point else ""
+        return (kernel.call, arguments, scorers[label].one if label else None, features, scores.get(label))
+
+    def __call__(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        self._pack(self._memory, 0, *values)
+        for call, arguments, score, features, scores in self._calls:
+            call(*arguments)
+            if score is not None:
+                score(features, scores)
+        found: tuple[Any, ...] = self._order(self._unpack(self._memory, self._offset))
+        return found

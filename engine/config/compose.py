@@ -1,0 +1,357 @@
+"""Config files and overrides to one plain config. The only importer of Hydra.
+
+Hydra composes the files: its defaults lists, groups and search path. Overrides are parsed by Hydra's own
+parser and applied here (`engine.config.change`), so that every mistake can be said in the engine's words.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra._internal.core_plugins import basic_launcher, basic_sweeper
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.core_plugins.importlib_resources_config_source import ImportlibResourcesConfigSource
+from hydra._internal.core_plugins.structured_config_source import StructuredConfigSource
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobRuntime, setup_globals
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.types import RunMode
+from hydra.version import VersionBase
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from engine.config import folders as conf
+from engine.config import refuse
+from engine.config.change import Change, apply_changes
+from engine.config.config import ROOT_KEYS, Config
+from engine.errors import ConfigError, Mistake, did_you_mean, listing
+
+_STORED = "__stored__"
+_ROOT_GROUPS = ("pipeline", "source", "sink", "experiment")
+"""The groups in the defaults list of the root config."""
+_STOCK_PLUGINS = (basic_launcher, basic_sweeper)
+"""Imported because that is how they get into Hydra's ConfigStore, where Hydra's defaults name them."""
+_LOCK = threading.Lock()
+
+
+def compose(
+    overrides: Sequence[str] = (),
+    config_dir: str | Path | None = None,
+    base: Mapping[str, Any] | None = None,
+    *,
+    need_pipeline: bool = True,
+) -> Config:
+    """The config of a verb: files and overrides put together, interpolations resolved.
+
+    Works inside another Hydra application and leaves its state as it was.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+        Hydra overrides, such as ``pipeline=flights`` and ``stages.squeeze.hi=300``.
+    config_dir : path, optional
+        The user's own folder of configs; its files win over the packaged ones.
+    base : mapping, optional
+        A bundle's stored config, which takes the place of a pipeline file. Nothing in it is interpolated.
+        Ignored where a pipeline is chosen.
+    need_pipeline : bool
+        Whether it is a mistake that there is neither a pipeline nor a bundle.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake that could be found at once.
+
+    Examples
+    --------
+    >>> compose(["pipeline=flights", "stages.squeeze.hi=300"])["stages"]["squeeze"]["hi"]
+    300
+    """
+    typed = tuple(overrides)
+    path = conf.search_path(config_dir)
+    choices, changes = _split(_parsed(typed, conf.choices(path, "pipeline")), path)
+    if base is not None:
+        _raise(refuse.in_base(base))
+        if not any(choice.startswith("pipeline=") for choice in choices):
+            choices = [*choices, f"pipeline={_STORED}"]
+    raw, chosen = _composed(path, choices, base)
+    files = {group: found for group, name in chosen.items() if (found := _file(path, group, name, changes))}
+    _raise(refuse.unknown_roots(raw, path, chosen))
+    changed, mistakes = apply_changes(raw, changes)
+    _raise(mistakes)
+    changed = {key: changed.get(key) for key in ROOT_KEYS} | {"experiment": chosen.get("experiment")}
+    data = _resolved(changed, Config({}, typed, files).set_by)
+    if need_pipeline and chosen.get("pipeline") is None and data["bundle"] is None:
+        names = conf.choices(path, "pipeline")
+        notes = (f"pipelines: {listing(names, 40)}", f"looked in: {', '.join(map(conf.shown, path))}")
+        raise ConfigError([Mistake("", "no pipeline is chosen; add pipeline=NAME or bundle=PATH", notes)])
+    if data["name"] is None and chosen.get("pipeline") not in (None, _STORED):
+        data["name"] = Path(str(chosen["pipeline"])).name
+    return Config(data, typed, files)
+
+
+def bundle_path(overrides: Sequence[str]) -> str | None:
+    """The bundle whose stored config is the pipeline: that of ``bundle=PATH``, where no ``pipeline=`` is chosen.
+
+    Nothing is composed and no other override is looked at.
+
+    Raises
+    ------
+    ConfigError
+        The override can't be parsed.
+
+    Examples
+    --------
+    >>> bundle_path(["bundle=bundles/flights", "stages.squeeze.hi=300"])
+    'bundles/flights'
+    """
+    concerned = [text for text in overrides if re.match(r"\+{0,2}(bundle|pipeline)=", text)]
+    values = {parsed.key_or_group: parsed.value() for parsed in _parsed(concerned, ())}
+    if values.get("pipeline") is not None or values.get("bundle") is None:
+        return None
+    return str(values["bundle"])
+
+
+def _raise(mistakes: Sequence[Mistake]) -> None:
+    if mistakes:
+        raise ConfigError(mistakes)
+
+
+# -- overrides
+
+
+def _parsed(overrides: Sequence[str], pipelines: Sequence[str]) -> list[Override]:
+    parser = OverridesParser.create()
+    parsed: list[Override] = []
+    mistakes: list[Mistake] = []
+    for text in overrides:
+        try:
+            (override,) = parser.parse_overrides([text])
+        except (OverrideParseException, HydraException) as error:
+            mistakes.append(_unparsable(text, pipelines, parser, str(error)))
+            continue
+        if override.is_sweep_override():
+            key, _, value = text.partition("=")
+            notes = (f"as a list: '{key}=[{value}]'", "to run it once for each value: add -m")
+            mistakes.append(Mistake(key.lstrip("+"), f"{value!r} is several values", notes))
+        else:
+            parsed.append(override)
+    _raise(mistakes)
+    return parsed
+
+
+def _unparsable(text: str, pipelines: Sequence[str], parser: OverridesParser, reason: str) -> Mistake:
+    key, equals, value = text.partition("=")
+    if not equals:
+        if text in pipelines:
+            return Mistake("", f"{text!r} is no override; did you mean pipeline={text}?")
+        return Mistake("", f"{text!r} is no override: write key=value, +key=value or ~key")
+    where = key.lstrip("+~")
+    if value.startswith(("{", "[")):
+        notes = (
+            "a text in it that holds blanks, '=', ':' or brackets needs double quotes of its own:",
+            "  '+stages.speed={use: expr, value: \"dep_delay / (distance + 1)\"}'",
+            f"the parser says: {reason.splitlines()[0]}",
+        )
+        return Mistake(where, f"can't read the list or mapping {value}", notes)
+    escaped = value.replace('"', '\\"')
+    quoted = f'{key}="{escaped}"'
+    try:
+        works = parser.parse_override(quoted).value() == value
+    except HydraException:
+        works = False
+    if not works:
+        return Mistake(
+            "", f"can't read the override {text!r}", (f"the parser says: {reason.splitlines()[0]}",)
+        )
+    return Mistake(where, f"the value {value!r} needs quotes", (f"write: {shlex.quote(quoted)}",))
+
+
+def _split(parsed: Sequence[Override], path: Sequence[Path]) -> tuple[list[str], list[Change]]:
+    """Overrides that choose files, for Hydra, and those that change values."""
+    groups = {*conf.groups(path), *_ROOT_GROUPS}
+    choices: list[str] = []
+    changes: list[Change] = []
+    mistakes: list[Mistake] = []
+    for override in parsed:
+        name, value, text = override.key_or_group, override.value(), str(override.input_line)
+        root = re.split(r"[./]", name)[0]
+        if root == "hydra":
+            mistakes.extend(refuse.in_hydra_override(name, value))
+            choices.append(text)
+        elif root not in groups and (wrong := refuse.in_override(name, value, groups)):
+            mistakes.extend(wrong)
+        elif "/" in name or override.package is not None or (name in groups and not isinstance(value, dict)):
+            mistakes.extend(_unknown_choices(override, path))
+            choices.append(_choice(override))
+        else:
+            mistakes.extend(refuse.in_override(name, value, groups))
+            changes.append(_change(override))
+    _raise(mistakes)
+    return choices, changes
+
+
+def _choice(override: Override) -> str:
+    """The override as Hydra wants it, which knows no ``group=null`` and tells ``+group=`` from ``group=``."""
+    if override.value() is None and not override.is_delete():
+        return f"~{override.get_key_element().lstrip('+')}"
+    text = str(override.input_line)
+    return text.lstrip("+") if override.key_or_group in _ROOT_GROUPS else text
+
+
+def _change(override: Override) -> Change:
+    text, key, value = str(override.input_line), override.key_or_group, override.value()
+    if override.is_delete():
+        return Change("remove", key, value, text)
+    if override.is_force_add():
+        return Change("force", key, value, text)
+    return Change("add" if override.is_add() else "set", key, value, text)
+
+
+def _unknown_choices(override: Override, path: Sequence[Path]) -> list[Mistake]:
+    group, value = override.key_or_group, override.value()
+    names = value if isinstance(value, list) else [value]
+    return [
+        no_such_choice(group, str(name), path)
+        for name in names
+        if name is not None and not override.is_delete() and conf.find(path, f"{group}/{name}") is None
+    ]
+
+
+def no_such_choice(group: str, name: str, path: Sequence[Path], where: str = "") -> Mistake:
+    """The mistake that a group has no file of this name."""
+    names = conf.choices(path, group)
+    plural = "choices" if "/" in group else f"{group}s"
+    notes = [
+        f"{plural}: {listing(names, 40)}",
+        f"looked in: {', '.join(conf.shown(f / group) for f in path)}",
+    ]
+    other = next((f / group / f"{name}.yml" for f in path if (f / group / f"{name}.yml").is_file()), None)
+    if other is not None:
+        notes.append(f"{conf.shown(other)} must end in .yaml")
+    return Mistake(where or group, f"there is no {group} {name!r}.{did_you_mean(name, names)}", tuple(notes))
+
+
+# -- Hydra
+
+
+@contextmanager
+def _own_hydra(base: Mapping[str, Any] | None) -> Iterator[None]:
+    """Hydra's process-wide state replaced by a fresh one, and put back.
+
+    Another application's ConfigStore must go too: Hydra would validate our files against its entries of the
+    same name.
+    """
+    with _LOCK:
+        instances: dict[type, Any] = Singleton._instances
+        kept = dict(instances)
+        stock = {
+            k: v
+            for k, v in ConfigStore.instance().repo.items()
+            if k in ("hydra", "_dummy_empty_config_.yaml")
+        }
+        try:
+            for single in (ConfigStore, JobRuntime, SourcesRegistry, VersionBase):
+                instances.pop(single, None)
+            version.setbase("1.3")
+            JobRuntime.instance().set("name", "engine")
+            # Hydra would import every installed plugin to find these three.
+            for source in (FileConfigSource, ImportlibResourcesConfigSource, StructuredConfigSource):
+                SourcesRegistry.instance().register(source)
+            store = ConfigStore.instance()
+            store.repo = stock
+            if base is not None:
+                node = OmegaConf.create(refuse.escaped(base))
+                store.store(group="pipeline", name=_STORED, node=node, package="_global_")
+            yield
+        finally:
+            instances.clear()
+            instances.update(kept)
+
+
+def _composed(
+    path: Sequence[Path], choices: Sequence[str], base: Mapping[str, Any] | None
+) -> tuple[dict[str, Any], dict[str, str | None]]:
+    """The composed files, interpolations as written, and the file chosen for each group."""
+    search = ConfigSearchPathImpl()
+    search.append("hydra", "pkg://hydra.conf")
+    for folder in path:
+        search.append("main" if folder == path[-1] else "--config-dir", f"file://{folder}")
+    search.append("schema", "structured://")
+    with _own_hydra(base):
+        setup_globals()
+        try:
+            composed = ConfigLoaderImpl(search).load_configuration(
+                "config", list(choices), RunMode.RUN, from_shell=False
+            )
+        except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError) as error:
+            raise ConfigError([_translated(error, path)]) from error
+    plain: Any = OmegaConf.to_container(composed, resolve=False)
+    own = plain.pop("hydra")
+    _raise(refuse.in_hydra(own))
+    chosen = {
+        str(group).split("@")[0]: name
+        for group, name in own["runtime"]["choices"].items()
+        if not str(group).startswith("hydra/")
+    }
+    return {str(key): value for key, value in plain.items()}, chosen
+
+
+def _translated(error: Exception, path: Sequence[Path]) -> Mistake:
+    """A failure of Hydra, in the engine's words."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        place = f"{conf.shown(Path(mark.name))}, line {mark.line + 1}, column {mark.column + 1}"
+        lines = Path(mark.name).read_text(encoding="utf-8").splitlines()[mark.line : mark.line + 1]
+        pointed = (*lines, " " * mark.column + "^") if lines else ()
+        return Mistake(place, f"this is no YAML: {error.problem}", pointed)
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file is not None:
+        group, _, name = str(error.missing_cfg_file).rpartition("/")
+        by = re.match(r"In '([^']+)'", str(error))
+        found = conf.find(path, by[1]) if by else None
+        where = f"{conf.shown(found)}, defaults" if found else "defaults"
+        return no_such_choice(group, name, path, where)
+    text = str(error) or str(error.__cause__)
+    # Hydra's advice to append with a plus is wrong here: what is misspelt would only be added silently.
+    lines = [
+        line
+        for line in text.splitlines()
+        if line.strip() and "To append to" not in line and "See https" not in line
+    ]
+    return Mistake("", lines[0] if lines else type(error).__name__, tuple(line.strip() for line in lines[1:]))
+
+
+def _resolved(data: dict[str, Any], set_by: Callable[[str], str]) -> dict[str, Any]:
+    """Interpolations replaced by their values."""
+    try:
+        plain = OmegaConf.to_container(OmegaConf.create(data), resolve=True)
+    except OmegaConfBaseException as error:
+        lines = (error.msg or str(error)).splitlines()
+        where = error.full_key or ""
+        raise ConfigError([Mistake(where, lines[0], (f"set by: {set_by(where)}",))]) from error
+    assert isinstance(plain, dict)
+    resolved = {str(key): value for key, value in plain.items()}
+    _raise([*refuse.targets(resolved, set_by), *refuse.not_given(resolved, set_by)])
+    return resolved
+
+
+def _file(path: Sequence[Path], group: str, name: str | None, changes: Sequence[Change]) -> str | None:
+    if name == _STORED:
+        bundles = [change.value for change in changes if change.key == "bundle"]
+        return f"the bundle {bundles[-1]}" if bundles else "the bundle"
+    found = conf.find(path, f"{group}/{name}") if name is not None else None
+    return conf.shown(found) if found is not None else None

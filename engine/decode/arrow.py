@@ -1,0 +1,224 @@
+"""Arrow arrays to columns in memory, one function for each kind.
+
+Each takes an array of one of the kind's `family` and gives values of shape ``(n,)`` with the refused ones
+marked; a refused value has the kind's missing value in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+from numpy.typing import NDArray
+
+from engine.decode.messages import describe
+from engine.decode.scalar import FIRST_TIME, LAST_TIME, OUTSIDE
+from engine.schema import Kind
+from engine.values import FIRST, MISSING, NAT, UNKNOWN, CodeArray
+
+_DAY = 86_400_000_000
+
+_TO_MICROS = {"s": (1_000_000, 1), "ms": (1_000, 1), "us": (1, 1), "ns": (1, 1_000)}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The values of one array.
+
+    Parameters
+    ----------
+    values : array, shape (n,)
+        float64, int64 µs or int32 codes.
+    invalid : mapping of int to str
+        What was found in each row whose value is not of the kind.
+    """
+
+    values: NDArray[Any]
+    invalid: Mapping[int, str] = field(default_factory=dict)
+
+
+def plain(array: pa.Array) -> pa.Array:
+    """The array without extension type, run-end encoding or (but for text) dictionary."""
+    if isinstance(array, pa.ExtensionArray):
+        array = array.storage
+    if pt.is_run_end_encoded(array.type):
+        array = pc.run_end_decode(array)
+    if pt.is_dictionary(array.type) and not is_text(array.type.value_type):
+        array = array.dictionary_decode()
+    return array
+
+
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """The type whose values a column of this type has."""
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    if pt.is_run_end_encoded(kind) or pt.is_dictionary(kind):
+        kind = kind.value_type
+    return kind
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a type holds UTF-8 text."""
+    return bool(pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind))
+
+
+def fits(kind: Kind, arrow: pa.DataType) -> bool:
+    """Whether a column of this Arrow type is of the family of a kind."""
+    arrow = plain_type(arrow)
+    if pt.is_null(arrow):
+        return True
+    if kind is Kind.NUMBER:
+        return bool(
+            pt.is_integer(arrow) or pt.is_floating(arrow) or pt.is_decimal(arrow) or pt.is_boolean(arrow)
+        )
+    if kind is Kind.TIMESTAMP:
+        return bool(pt.is_timestamp(arrow) or pt.is_date(arrow))
+    return is_text(arrow)
+
+
+def missing(kind: Kind, rows: int) -> NDArray[Any]:
+    """``rows`` missing values of a kind."""
+    if kind is Kind.NUMBER:
+        return np.full(rows, np.nan)
+    if kind is Kind.TIMESTAMP:
+        return np.full(rows, NAT, dtype=np.int64)
+    return np.full(rows, MISSING, dtype=np.int32)
+
+
+def numbers(array: pa.Array) -> Found:
+    """Integers, floats, decimals and booleans to float64, to nearest."""
+    if pt.is_decimal(array.type):
+        # by way of text, as Python does: a direct cast isn't always the nearest
+        array = pc.cast(array, pa.string())
+    if not pt.is_float64(array.type):
+        array = pc.cast(array, pa.float64(), safe=False)
+    return Found(array.to_numpy(zero_copy_only=False))
+
+
+def timestamps(array: pa.Array) -> Found:
+    """Timestamps of any unit and zone, and dates, to int64 µs in UTC."""
+    if pt.is_date32(array.type):
+        up, down = _DAY, 1
+        whole = pc.cast(array.view(pa.int32()), pa.int64())
+    else:
+        up, down = _TO_MICROS["ms" if pt.is_date64(array.type) else array.type.unit]
+        whole = array.view(pa.int64())
+    reach = pc.min_max(whole).as_py()
+    values = (whole.fill_null(NAT) if whole.null_count else whole).to_numpy(zero_copy_only=False)
+    first, last = FIRST_TIME * down // up, ((LAST_TIME + 1) * down - 1) // up
+    invalid: dict[int, str] = {}
+    if reach["min"] is not None and (reach["min"] < first or reach["max"] > last):
+        outside = ((values < first) | (values > last)) & (values != NAT)
+        invalid = dict.fromkeys(np.flatnonzero(outside).tolist(), OUTSIDE)
+        values = np.where(outside, NAT, values)
+    if (up, down) != (1, 1):
+        gone = values == NAT
+        values = np.where(gone, NAT, np.where(gone, 0, values) * up // down)
+    return Found(values, invalid)
+
+
+def vocabulary(arrays: Sequence[pa.Array]) -> tuple[str, ...]:
+    """The distinct texts of a column, sorted; what is no UTF-8 is left out."""
+    found: set[str] = set()
+    for array in arrays:
+        texts = _dictionary(array).dictionary.to_pylist() if not pt.is_null(array.type) else []
+        found.update(text for text in texts if isinstance(text, str))
+    return tuple(sorted(found))
+
+
+def codes(texts: Sequence[str]) -> Callable[[pa.Array], Found]:
+    """What turns text arrays into int32 codes of a vocabulary."""
+    value_set = pa.array(texts, pa.large_string())
+
+    def encode(array: pa.Array) -> Found:
+        # A dictionary's order differs from batch to batch: look its texts up anew each time.
+        encoded = _dictionary(array)
+        if pt.is_large_binary(encoded.dictionary.type):
+            return _some_invalid(encoded, texts)
+        places = pc.index_in(encoded.dictionary, value_set=value_set)
+        table = np.full(len(places) + 1, MISSING, dtype=np.int32)
+        table[:-1] = _codes(places)
+        if encoded.dictionary.null_count:
+            table[:-1][encoded.dictionary.is_null().to_numpy(zero_copy_only=False)] = MISSING
+        return Found(_spread(encoded, table))
+
+    return encode
+
+
+def _codes(places: pa.Array) -> CodeArray:
+    found = pc.add(places, FIRST).fill_null(UNKNOWN).to_numpy(zero_copy_only=False)
+    return found.astype(np.int32, copy=False)  # type: ignore[no-any-return]
+
+
+def _spread(encoded: pa.DictionaryArray, table: NDArray[Any]) -> NDArray[Any]:
+    """``table[i]`` for every row, whose last item stands for null."""
+    indices = encoded.indices
+    if indices.null_count:
+        indices = pc.cast(indices, pa.int64()).fill_null(len(table) - 1)
+    spread: NDArray[Any] = table[indices.to_numpy(zero_copy_only=False)]
+    return spread
+
+
+def _dictionary(array: pa.Array) -> pa.DictionaryArray:
+    """Text as dictionary-encoded ``large_string``; as ``large_binary`` if some of it is no UTF-8."""
+    if pt.is_string_view(array.type):
+        array = pc.cast(array, pa.large_string())
+    encoded = array if pt.is_dictionary(array.type) else pc.dictionary_encode(array)
+    raw = pc.cast(encoded.dictionary, pa.large_binary())
+    try:
+        texts = pc.cast(raw, pa.large_string())
+    except pa.ArrowInvalid:
+        texts = raw
+    return pa.DictionaryArray.from_arrays(encoded.indices, texts)
+
+
+def _some_invalid(encoded: pa.DictionaryArray, texts: Sequence[str]) -> Found:
+    known = {text: FIRST + i for i, text in enumerate(texts)}
+
+    def code(raw: bytes) -> int:
+        return known.get(utf8(raw), UNKNOWN)
+
+    return by_distinct(encoded, code, MISSING, np.dtype(np.int32))
+
+
+def utf8(raw: str | bytes) -> str:
+    """Text as it is, bytes as UTF-8.
+
+    Raises
+    ------
+    ValueError
+        They are no UTF-8.
+    """
+    if isinstance(raw, str):
+        return raw
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"bytes that are no UTF-8: {describe(raw)}") from None
+
+
+def by_distinct(
+    encoded: pa.DictionaryArray, read: Callable[[Any], float | int], gone: float | int, dtype: np.dtype[Any]
+) -> Found:
+    """The values of a dictionary-encoded array, of which ``read`` sees each distinct one once."""
+    raw = encoded.dictionary.to_pylist()
+    table = np.full(len(raw) + 1, gone, dtype=dtype)
+    refused: dict[int, str] = {}
+    for place, cell in enumerate(raw):
+        if cell is None:
+            continue
+        try:
+            table[place] = read(cell)
+        except ValueError as error:
+            refused[place] = str(error)
+    values = _spread(encoded, table)
+    if not refused:
+        return Found(values)
+    places = _spread(encoded, np.arange(len(raw) + 1))
+    bad = np.flatnonzero(np.isin(places, np.fromiter(refused, dtype=np.int64)))
+    return Found(values, {int(row): refused[int(places[row])] for row in bad})

@@ -1,0 +1,112 @@
+"""What emitted kernels call. Importing this binds the C library's functions under private symbols.
+
+A kernel that numba loads from its cache refers to those symbols by name, so they must be bound before it
+is loaded: emitted files import this module, and that is enough.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import llvmlite.binding
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, register_jitable
+
+from engine.expr import calendar as _calendar
+from engine.expr import libm
+from engine.values import NAT
+
+__all__ = [
+    "NAN", "NAT", "clip", "exp", "float32", "float32s", "float64", "float64s", "floor", "int32", "int32s", "int64s",
+    "log", "log1p", "maximum", "minimum", "sqrt", "uint8s",
+]  # fmt: skip
+
+for _name, _address in libm.addresses().items():
+    llvmlite.binding.add_symbol(f"engine_{_name}", _address)
+
+NAN = float("nan")
+float32 = np.float32
+float64 = np.float64
+int32 = np.int32
+floor = register_jitable(lambda x: np.floor(x))
+sqrt = register_jitable(lambda x: np.sqrt(x))
+
+
+def _call(symbol: str) -> Any:
+    """A function of one float64 that calls a bound symbol."""
+
+    def build(typingctx: Any, x: Any) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            double = ir.DoubleType()
+            function = cgutils.get_or_insert_function(
+                builder.module, ir.FunctionType(double, [double]), f"engine_{symbol}"
+            )
+            return builder.call(function, args)
+
+        return types.float64(types.float64), emit
+
+    build.__name__ = symbol
+    return intrinsic(build)
+
+
+exp = _call("exp")
+log = _call("log")
+log1p = _call("log1p")
+
+
+def _pointer(element: Any) -> Any:
+    """A function that reads an address as a pointer to elements of this type."""
+
+    def build(typingctx: Any, address: Any) -> Any:
+        pointer = types.CPointer(element)
+
+        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.inttoptr(args[0], context.get_value_type(pointer))
+
+        return pointer(types.int64), emit
+
+    build.__name__ = f"{element}s"
+    return intrinsic(build)
+
+
+float64s = _pointer(types.float64)
+float32s = _pointer(types.float32)
+int64s = _pointer(types.int64)
+int32s = _pointer(types.int32)
+uint8s = _pointer(types.uint8)
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def minimum(x: Any, y: Any) -> Any:
+    return x if x != x else (y if (y < x) | (y != y) else x)
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def maximum(x: Any, y: Any) -> Any:
+    return x if x != x else (y if (y > x) | (y != y) else x)
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def clip(x: Any, lo: Any, hi: Any) -> Any:
+    return lo if x < lo else (hi if x > hi else x)
+
+
+for _helper in (
+    "_month_index", "_year_of_era", "_march_day", "_year", "_month", "_day", "_weekday", "_day_of_year",
+    *_calendar.PARTS,
+):  # fmt: skip
+    register_jitable(getattr(_calendar, _helper))
+
+year = _calendar.year
+quarter = _calendar.quarter
+month = _calendar.month
+week = _calendar.week
+day = _calendar.day
+weekday = _calendar.weekday
+hour = _calendar.hour
+minute = _calendar.minute
+day_of_year = _calendar.day_of_year
+is_weekend = _calendar.is_weekend

@@ -1,0 +1,236 @@
+"""Follows column names and kinds through the stages of a plan, before any data is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.errors import Mistake, UserError, listing
+from engine.plan.plan import Plan, PlannedStage
+from engine.plan.select import select
+from engine.schema import Column, Kind
+from engine.stage import ColumnStage, RowStage, SchemaStage, ScoreStage
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one stage does to the columns.
+
+    Parameters
+    ----------
+    label : str
+    selected : tuple of Column
+        What it reads.
+    made : tuple of Column
+        What it makes or changes.
+    columns : tuple of Column
+        All columns after it.
+    """
+
+    label: str
+    selected: tuple[Column, ...]
+    made: tuple[Column, ...]
+    columns: tuple[Column, ...]
+
+
+class StageMistake(UserError):
+    """What is wrong with one stage: sentences, each with the key it concerns."""
+
+    def __init__(self, found: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(text for _, text in found))
+        self.found = tuple(found)
+
+
+def selected_by(planned: PlannedStage, columns: Sequence[Column]) -> list[Column]:
+    """The columns that a stage reads.
+
+    Raises
+    ------
+    StageMistake
+        A selector fits nothing, or a column of another kind.
+    """
+    if not planned.stage.selects:
+        if planned.columns:
+            raise StageMistake([("columns", f"{planned.stage.use!r} takes no columns")])
+        return list(columns)
+    if not planned.columns and not planned.stage.select_all:
+        raise StageMistake([("columns", f"{planned.stage.use!r} needs columns: names, globs (temp_*) or kinds (numbers)")])
+    chosen, problems = select(planned.columns, columns, planned.stage.accepts)
+    if problems:
+        raise StageMistake([("columns", problem) for problem in problems])
+    if not chosen:
+        raise StageMistake([("columns", f"selects no column; columns here: {listing(map(str, columns))}")])
+    return chosen
+
+
+def merge(
+    planned: PlannedStage, columns: Sequence[Column], selected: Sequence[Column], made: Sequence[Column]
+) -> tuple[Column, ...]:
+    """All columns after a stage: changed ones keep their place, new ones follow, dropped ones go.
+
+    Raises
+    ------
+    StageMistake
+        A new column has the name of one that is there.
+    """
+    replaces = isinstance(planned.stage, ColumnStage) and not planned.into
+    gone = {c.name for c in selected} if planned.drop else set()
+    after = {c.name: c for c in columns if c.name not in gone}
+    for column in made:
+        if column.name in after and not replaces:
+            raise StageMistake(
+                [("into", f"makes a column {column.name!r}, and there is one already: give another name with into")]
+            )
+        after[column.name] = column
+    return tuple(after.values())
+
+
+def column_names(planned: PlannedStage, selected: Sequence[Column]) -> list[str]:
+    """The names that a `ColumnStage` gives the columns it makes."""
+    if not planned.into:
+        if planned.drop:
+            raise StageMistake([("drop", "the stage changes its columns in place; drop needs into")])
+        return [c.name for c in selected]
+    if len(selected) != 1:
+        raise StageMistake(
+            [("into", f"names one column, and {len(selected)} are selected: {listing(c.name for c in selected)}")]
+        )
+    return [planned.into]
+
+
+def advance(planned: PlannedStage, columns: Sequence[Column], target: Kind | None) -> Step:
+    """What a stage will do to these columns.
+
+    Raises
+    ------
+    StageMistake
+    """
+    stage = planned.stage
+    selected = selected_by(planned, columns)
+    problems = list(stage.check(selected))
+    if problems:
+        raise StageMistake([("", problem) for problem in problems])
+    if isinstance(stage, SchemaStage):
+        by_name = {c.name: c for c in columns}
+        arranged = stage.arrange([c.name for c in columns], [c.name for c in selected])
+        after = tuple(_renamed(by_name[old], new) for new, old in arranged.items())
+        return Step(planned.label, tuple(selected), (), after)
+    made: list[Column]
+    if isinstance(stage, ColumnStage):
+        names = column_names(planned, selected)
+        made = [Column(n, stage.result(c.kind), open=c.open) for n, c in zip(names, selected, strict=True)]
+    elif isinstance(stage, RowStage):
+        declared = stage.declare(selected)
+        if isinstance(declared, Kind):
+            made = [Column(planned.into or planned.label, declared)]
+        elif planned.into:
+            raise StageMistake([("into", f"names one column, and {stage.use!r} makes several")])
+        else:
+            made = list(declared)
+    elif isinstance(stage, ScoreStage):
+        made = score_columns(planned, stage.declare(selected, target))
+    else:
+        raise StageMistake([("use", f"{stage.use!r} is of a kind that pipelines can't hold: {type(stage).__mro__[1].__name__}")])
+    return Step(planned.label, tuple(selected), tuple(made), merge(planned, columns, selected, made))
+
+
+def score_columns(planned: PlannedStage, suffixes: Sequence[str] | None) -> list[Column]:
+    """The columns that a score stage makes; an open one while its classes are unknown."""
+    base = planned.into or "score"
+    if suffixes is None:
+        return [Column(f"{base}*", Kind.NUMBER, single=True, open=True)]
+    return [Column(base + suffix, Kind.NUMBER, single=True) for suffix in suffixes]
+
+
+def _renamed(column: Column, name: str) -> Column:
+    return Column(name, column.kind, column.single, column.open)
+
+
+def input_columns(plan: Plan) -> tuple[Column, ...]:
+    """The columns before the first stage."""
+    return tuple(Column(i.name, i.kind) for i in plan.inputs)
+
+
+def follow(plan: Plan) -> list[Step]:
+    """The steps of a plan that `check` finds no mistake in."""
+    columns, steps = input_columns(plan), []
+    for planned in plan.stages:
+        steps.append(advance(planned, columns, target_kind(plan)))
+        columns = steps[-1].columns
+    return steps
+
+
+def check(plan: Plan, set_by: Callable[[str], str]) -> list[Mistake]:
+    """Every mistake in the way columns go through the stages.
+
+    After a stage with a mistake the columns are no longer known, so the rest is not judged.
+
+    Parameters
+    ----------
+    plan : Plan
+    set_by : callable
+        Who set a key of the config.
+    """
+    columns = input_columns(plan)
+    steps: list[Step] = []
+    for planned in plan.stages:
+        try:
+            step = advance(planned, columns, target_kind(plan))
+        except StageMistake as error:
+            return [_mistake(planned, key, text, set_by) for key, text in error.found]
+        except UserError as error:
+            return [_mistake(planned, "", str(error), set_by)]
+        steps.append(step)
+        columns = step.columns
+    mistakes = []
+    if plan.outputs is not None:
+        _, problems = select(plan.outputs, columns, tuple(Kind)) if plan.outputs else ([], [])
+        mistakes += [Mistake("outputs", problem, (f"set by: {set_by('outputs')}",)) for problem in problems]
+    if not mistakes:
+        twice = sorted(set(plan.keep) & {c.name for c in output_columns(plan, steps)})
+        if twice:
+            mistakes.append(
+                Mistake("keep", f"{listing(twice)} would stand in the output twice: it is an output column, too")
+            )
+    return mistakes
+
+
+def _mistake(planned: PlannedStage, key: str, text: str, set_by: Callable[[str], str]) -> Mistake:
+    where = f"stages.{planned.label}" + (f".{key}" if key else "")
+    note = f"set by: {set_by(where)}"
+    if planned.place:
+        note += f"        stage defined in: {planned.place}"
+    return Mistake(where, text, (note,))
+
+
+def output_columns(plan: Plan, steps: Sequence[Step]) -> list[Column]:
+    """The output columns behind ``keep``: those asked for, else scores and decisions, in stage order.
+
+    A pipeline without a score stage gives every column that a stage made or changed.
+    """
+    final = {c.name: c for c in (steps[-1].columns if steps else input_columns(plan))}
+    if plan.outputs is not None:
+        return select(plan.outputs, list(final.values()), tuple(Kind))[0] if plan.outputs else []
+    scoring = [isinstance(planned.stage, ScoreStage) for planned in plan.stages]
+    first = scoring.index(True) if any(scoring) else 0
+    made: dict[str, None] = {}
+    for step in steps[first:]:
+        made |= dict.fromkeys(c.name for c in step.made)
+    return [final[name] for name in made if name in final]
+
+
+def target_kind(plan: Plan, columns: Mapping[str, Kind] | None = None) -> Kind | None:
+    """The kind of the target as far as it can be told without data."""
+    from engine.expr.graph import Expr
+    from engine.expr.language import ExpressionError, names, parse
+
+    if plan.target is None:
+        return None
+    known = {i.name: i.kind for i in plan.inputs} | dict(columns or {})
+    if plan.target.column:
+        return known.get(plan.target.column)
+    read = {name: Expr.input(name, known.get(name, Kind.NUMBER)) for name in names(plan.target.value)}
+    try:
+        return parse(plan.target.value, read).kind
+    except ExpressionError:
+        return None

@@ -1,0 +1,167 @@
+"""Follows expressions through the stages of a plan, once everything is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.errors import UserError
+from engine.expr.graph import Expr, as_number
+from engine.plan.flow import (
+    StageMistake,
+    Step,
+    column_names,
+    input_columns,
+    merge,
+    output_columns,
+    score_columns,
+    selected_by,
+)
+from engine.plan.plan import Plan, PlannedStage
+from engine.schema import Column
+from engine.stage import NOTHING, ColumnStage, Learned, RowStage, SchemaStage, ScoreStage
+
+State = Mapping[str, tuple[Column, Expr]]
+"""The columns at some point of the pipeline, and how each is computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePoint:
+    """Where a model stands in the pipeline.
+
+    Parameters
+    ----------
+    label : str
+    features : tuple of (str, Expr)
+        Names and expressions, in the model's order, each of kind number.
+    columns : tuple of Column
+        The score columns it makes.
+    """
+
+    label: str
+    features: tuple[tuple[str, Expr], ...]
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A pipeline as expressions.
+
+    Parameters
+    ----------
+    steps : tuple of Step
+        What each stage read and made, with the names that were learned.
+    scores : tuple of ScorePoint
+    outputs : tuple of (Column, Expr)
+        The output columns behind ``keep``.
+    final : mapping
+        Every column after the last stage.
+    """
+
+    steps: tuple[Step, ...]
+    scores: tuple[ScorePoint, ...]
+    outputs: tuple[tuple[Column, Expr], ...]
+    final: State
+
+
+def initial(plan: Plan) -> dict[str, tuple[Column, Expr]]:
+    """The inputs, each as a leaf."""
+    return {c.name: (c, Expr.input(c.name, c.kind)) for c in input_columns(plan)}
+
+
+def selected(planned: PlannedStage, state: State) -> list[Column]:
+    """The columns that a stage reads, by the names there are now.
+
+    Raises
+    ------
+    UserError
+        A column that a pattern promised was not learned.
+    """
+    try:
+        return selected_by(planned, [column for column, _ in state.values()])
+    except StageMistake as error:
+        raise UserError("\n".join(f"stages.{planned.label}.{key or 'columns'}: {text}" for key, text in error.found)) from None
+
+
+def trace_stage(planned: PlannedStage, learned: Learned, state: State) -> tuple[State, Step, ScorePoint | None]:
+    """The columns after one stage."""
+    stage = planned.stage
+    columns = [column for column, _ in state.values()]
+    chosen = selected(planned, state)
+    point = None
+    made: list[tuple[Column, Expr]] = []
+    if isinstance(stage, SchemaStage):
+        arranged = stage.arrange(list(state), [c.name for c in chosen])
+        after = {new: (_renamed(state[old][0], new), state[old][1]) for new, old in arranged.items()}
+        return after, Step(planned.label, tuple(chosen), (), tuple(c for c, _ in after.values())), None
+    if isinstance(stage, ColumnStage):
+        for i, (name, column) in enumerate(zip(column_names(planned, chosen), chosen, strict=True)):
+            node = stage.express(state[column.name][1], {key: _item(value, i) for key, value in learned.items()})
+            made.append((Column(name, node.kind), node))
+    elif isinstance(stage, RowStage):
+        result = stage.express({c.name: state[c.name][1] for c in chosen}, learned)
+        named = {planned.into or planned.label: result} if isinstance(result, Expr) else result
+        made = [(Column(name, node.kind), node) for name, node in named.items()]
+    elif isinstance(stage, ScoreStage):
+        names = stage.features([c.name for c in chosen], learned)
+        made = [
+            (column, Expr.score(planned.label, i))
+            for i, column in enumerate(score_columns(planned, stage.outputs(learned)))
+        ]
+        features = tuple((name, as_number(state[name][1])) for name in names)
+        point = ScorePoint(planned.label, features, tuple(c for c, _ in made))
+    made_columns = tuple(column for column, _ in made)
+    try:
+        merged = merge(planned, columns, chosen, made_columns)
+    except StageMistake as error:
+        raise UserError("\n".join(f"stages.{planned.label}: {text}" for _, text in error.found)) from None
+    nodes = {name: node for name, (_, node) in state.items()} | {column.name: node for column, node in made}
+    after = {column.name: (column, nodes[column.name]) for column in merged}
+    return after, Step(planned.label, tuple(chosen), made_columns, merged), point
+
+
+def trace(plan: Plan, learned: Mapping[str, Learned]) -> Trace:
+    """The whole pipeline as expressions.
+
+    Parameters
+    ----------
+    plan : Plan
+    learned : mapping of str to Learned
+        By stage label, for every stage that learned or read a model.
+
+    Raises
+    ------
+    UserError
+        Learned columns don't fit what later stages or ``outputs`` name.
+    """
+    state: State = initial(plan)
+    steps: list[Step] = []
+    points: list[ScorePoint] = []
+    for planned in plan.stages:
+        state, step, point = trace_stage(planned, learned.get(planned.label, NOTHING), state)
+        steps.append(step)
+        if point:
+            points.append(point)
+    missing = [name for name in plan.outputs or () if "*" not in name and name not in state]
+    if missing:
+        raise UserError(f"outputs: there is no column {missing[0]!r}; columns: {', '.join(state)}")
+    outputs = tuple(state[column.name] for column in output_columns(plan, steps))
+    return Trace(tuple(steps), tuple(points), outputs, state)
+
+
+def _renamed(column: Column, name: str) -> Column:
+    return Column(name, column.kind, column.single, column.open)
+
+
+def _item(value: Any, i: int) -> Any:
+    """What was learned for column ``i`` alone."""
+    item = value[i]
+    return item.item() if isinstance(item, np.generic) else item
+
+
+def materialised(columns: Sequence[Column]) -> dict[str, tuple[Column, Expr]]:
+    """A state in which every column is a leaf: for fitting, where each is computed once and kept."""
+    return {c.name: (c, Expr.input(c.name, c.kind)) for c in columns}

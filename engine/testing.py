@@ -1,0 +1,140 @@
+"""What the author of a stage tests it with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from engine.errors import UserError
+from engine.expr.graph import Expr
+from engine.expr.interpret import interpret
+from engine.plan.flow import advance
+from engine.plan.plan import PlannedStage
+from engine.plan.trace import trace_stage
+from engine.registry import Registry
+from engine.schema import Column, Kind
+from engine.stage import FitContext, Part, SchemaStage, ScoreStage
+from engine.values import FIRST, MISSING, NAT, UNKNOWN, Categories, Values
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def run_stage(
+    use: str,
+    data: Mapping[str, Sequence[Any]],
+    *,
+    columns: Sequence[str] | None = None,
+    into: str | None = None,
+    drop: bool = False,
+    registry: Registry | None = None,
+    **options: Any,
+) -> dict[str, list[Any]]:
+    """Fit a stage on some rows, if it learns, and run it on the same rows.
+
+    Parameters
+    ----------
+    use : str
+        The stage's name.
+    data : mapping of str to sequence
+        Columns as plain values: numbers, texts (a category), datetimes (without a zone: UTC) or booleans;
+        None is missing. A column of None alone is a number.
+    columns : sequence of str, optional
+        Selectors as in a config; left out: every column of a kind that the stage accepts.
+    into, drop
+        As in a config.
+    registry : Registry, optional
+        Where the stage is found; left out: built-in and installed ones.
+    **options
+        The stage's own.
+
+    Returns
+    -------
+    dict of str to list
+        The columns that the stage makes or changes (of a `SchemaStage`: all) as plain values; a missing
+        number is NaN, a missing text or datetime None.
+
+    Raises
+    ------
+    UserError
+        The options don't fit the columns, or the stage can't learn from them.
+
+    Examples
+    --------
+    >>> run_stage("clip", {"x": [-5.0, 0.5]}, lo=0)
+    {'x': [0.0, 0.5]}
+    """
+    stage = (registry or Registry()).load(use)(**options)
+    if isinstance(stage, ScoreStage):
+        raise UserError(f"{use!r} is a score stage, and run_stage runs the others")
+    frame = [_Column.of(name, values) for name, values in data.items()]
+    if columns is None and stage.selects:
+        columns = [c.column.name for c in frame if c.column.kind in stage.accepts]
+    planned = PlannedStage(use, stage, tuple(columns or ()), into or "", drop)
+
+    before = {c.column.name: c for c in frame}
+    step = advance(planned, [c.column for c in frame], None)
+    if stage.learns():
+        selected = {column.name: before[column.name].values for column in step.selected}
+        learned = stage.fit(selected, FitContext(train=Part(selected)))
+    else:
+        learned = stage.prepare(step.selected)
+
+    after, step, _ = trace_stage(planned, learned, {c.column.name: (c.column, c.node) for c in frame})
+    made = step.columns if isinstance(stage, SchemaStage) else step.made
+    rows = len(frame[0].values) if frame else 0
+    leaves = {("input", c.column.name): c.leaf for c in frame}
+    results = interpret([after[column.name][1] for column in made], leaves, rows)
+    return {column.name: _plain(column.kind, values) for column, values in zip(made, results, strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    column: Column
+    values: Values  # as a stage's fit sees them
+    node: Expr
+    leaf: Values  # what the node's leaf reads: a boolean is a comparison, as in a pipeline
+
+    @staticmethod
+    def of(name: str, plain: Sequence[Any]) -> _Column:
+        types = {type(value) for value in plain if value is not None}
+        if types == {bool} and None not in plain:
+            numbers = np.array(plain, np.float64)
+            node = Expr.input(name, Kind.NUMBER) != 0
+            return _Column(Column(name, Kind.BOOLEAN), numbers != 0, node, numbers)
+        kind, values = _decoded(name, plain, types)
+        return _Column(Column(name, kind), values, Expr.input(name, kind), values)
+
+
+def _decoded(name: str, plain: Sequence[Any], types: set[type]) -> tuple[Kind, Values]:
+    if types == {str}:
+        texts = tuple(sorted({value for value in plain if value is not None}))
+        codes = {text: FIRST + i for i, text in enumerate(texts)} | {None: MISSING}
+        return Kind.CATEGORY, Categories(np.array([codes[value] for value in plain], np.int32), texts)
+    if types and all(issubclass(found, datetime) for found in types):
+        return Kind.TIMESTAMP, np.array([_microseconds(value) for value in plain], np.int64)
+    try:
+        return Kind.NUMBER, np.array([np.nan if value is None else value for value in plain], np.float64)
+    except (TypeError, ValueError):
+        names = ", ".join(sorted(found.__name__ for found in types))
+        raise UserError(f"{name!r} has values of these types: {names}; a column has one kind") from None
+
+
+def _microseconds(value: datetime | None) -> int:
+    if value is None:
+        return NAT
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return (aware - _EPOCH) // timedelta(microseconds=1)
+
+
+def _plain(kind: Kind, values: Values) -> list[Any]:
+    if isinstance(values, Categories):
+        texts = {FIRST + i: text for i, text in enumerate(values.texts)} | {MISSING: None, UNKNOWN: None}
+        return [texts[code] for code in values.codes.tolist()]
+    if kind is Kind.TIMESTAMP:
+        return [None if us == NAT else _EPOCH + timedelta(microseconds=us) for us in values.tolist()]
+    plain: list[Any] = values.tolist()
+    return plain

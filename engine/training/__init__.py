@@ -1,0 +1,1 @@
+"""From a plan and a labelled table to what the stages learn."""

@@ -1,0 +1,88 @@
+"""Columns of a labelled table that are no inputs: the target's, the split's, weights and groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.types as pt
+
+from engine.decode import TableDecoder
+from engine.errors import DataError, did_you_mean, listing
+from engine.schema import Input, Kind
+from engine.values import NAT, Categories, Values
+
+
+def read_columns(
+    table: pa.Table, names: Sequence[str], known: Mapping[str, Kind], *, text: bool, where: str
+) -> dict[str, tuple[Kind, Values]]:
+    """Columns by name, each with its kind.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    names : sequence of str
+    known : mapping of str to Kind
+        Kinds that the pipeline's inputs declare; others follow from the Arrow type, or from the text.
+    text : bool
+        Every column is text to parse, as a CSV file's are.
+    where : str
+        The key of the config that names them, for messages.
+
+    Raises
+    ------
+    DataError
+        There is no such column, or it is of a type without a kind.
+    """
+    found: dict[str, tuple[Kind, Values]] = {}
+    for name in names:
+        if name not in table.schema.names:
+            raise DataError(
+                f"{where}: there is no column {name!r} in the labelled table."
+                f"{did_you_mean(name, table.schema.names)}\n  columns there: {listing(table.schema.names, 40)}"
+            )
+        kind = known.get(name) or _kind_of(table, name, text=text, where=where)
+        item = Input(name, Kind.NUMBER if kind is Kind.BOOLEAN else kind, invalid="null")
+        values = TableDecoder([item], None, None, parse_text=text).decode(table.select([name])).columns[name]
+        found[name] = (kind, values)
+    return found
+
+
+def _kind_of(table: pa.Table, name: str, *, text: bool, where: str) -> Kind:
+    if text:
+        return _kind_of_text(table, name)
+    found = table.schema.field(name).type
+    value = found.value_type if pt.is_dictionary(found) else found
+    if pt.is_boolean(value):
+        return Kind.BOOLEAN
+    if pt.is_integer(value) or pt.is_floating(value) or pt.is_decimal(value) or pt.is_null(value):
+        return Kind.NUMBER
+    if pt.is_timestamp(value) or pt.is_date(value):
+        return Kind.TIMESTAMP
+    if pt.is_string(value) or pt.is_large_string(value) or pt.is_string_view(value):
+        return Kind.CATEGORY
+    raise DataError(f"{where}: the column {name!r} is of type {found}; expected numbers, text, timestamps or booleans")
+
+
+def _kind_of_text(table: pa.Table, name: str) -> Kind:
+    """A CSV column's kind: the first of boolean, number, timestamp that every cell is."""
+    column = table.column(name)
+    cells = {value for value in column.unique().to_pylist() if value}
+    if cells and cells <= {"true", "false", "True", "False", "TRUE", "FALSE"}:
+        return Kind.BOOLEAN
+    for kind in (Kind.NUMBER, Kind.TIMESTAMP):
+        item = Input(name, kind, invalid="reject")
+        if not TableDecoder([item], None, None, parse_text=True).decode(table.select([name])).bad:
+            return kind
+    return Kind.CATEGORY
+
+
+def is_missing(values: Values) -> Any:
+    """Where a column has no value: bool array ``(n,)``."""
+    if isinstance(values, Categories):
+        return values.codes == 0
+    if values.dtype == np.int64:
+        return values == NAT
+    return np.isnan(values)

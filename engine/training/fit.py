@@ -1,0 +1,185 @@
+"""The whole way from a plan and a labelled table to a fitted pipeline."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from engine.decode import TableDecoder
+from engine.encode import to_arrow
+from engine.errors import DataError
+from engine.pipeline import Fitted, Pipeline
+from engine.plan.plan import Plan
+from engine.schema import Column, Kind
+from engine.training.columns import read_columns
+from engine.training.learn import Progress, TrainingData, learn
+from engine.training.metrics import evaluate_scores
+from engine.training.profile import profile
+from engine.training.split import Parts, split_rows
+from engine.training.target import Labels, read_target
+from engine.values import Categories, FloatArray, Values, take
+
+
+def fit_plan(
+    plan: Plan, table: pa.Table, *, text: bool = False, overrides: tuple[str, ...] = (), progress: Progress
+) -> Pipeline:
+    """Fit a plan.
+
+    Parameters
+    ----------
+    plan : Plan
+    table : pyarrow.Table
+        Labelled rows: the inputs, and what target, split, weight and group name.
+    text : bool
+        Every column is text to parse, as a CSV file's are.
+    overrides : tuple of str
+        Kept in the bundle's manifest.
+    progress : callable
+
+    Raises
+    ------
+    DataError
+        The table doesn't fit the plan.
+    """
+    labels, parts, extra = label(plan, table, text=text)
+    decoder = TableDecoder(plan.inputs, None, None, parse_text=text)
+    decoder.check_schema(table.schema, "the labelled table")
+    decoded = decoder.decode(table)
+    if decoded.bad:
+        first = decoded.bad[0]
+        rows = len({b.row for b in decoded.bad})
+        raise DataError(
+            f"{rows:,} labelled rows are refused; the first is row {first.row}: {first.message}\n"
+            f"  inputs.{first.column}.{first.code}=null takes such values as missing"
+        )
+    used = np.concatenate([parts.train, parts.valid])
+    data = TrainingData(
+        {name: take(values, used) for name, values in decoded.columns.items()},
+        len(parts.train),
+        labels.y[used],
+        labels.kind,
+        labels.classes,
+        None if extra["weight"] is None else extra["weight"][used],
+        None if extra["group"] is None else extra["group"][used],
+    )
+    learned, values = learn(plan, data, progress)
+    pipeline = Pipeline(plan, learned, None, overrides)
+    fitted = _report(pipeline, table, decoded.columns, labels, parts, values, len(parts.train), text)
+    return Pipeline(plan, learned, fitted, overrides)
+
+
+def label(plan: Plan, table: pa.Table, *, text: bool) -> tuple[Labels, Parts, dict[str, Any]]:
+    """The target, the parts, and weight and group of a labelled table."""
+    kinds = {item.name: item.kind for item in plan.inputs}
+    labels = read_target(plan.target, table, kinds, text=text)
+    column = None
+    if plan.split.column:
+        column = read_columns(table, [plan.split.column], kinds, text=text, where="split.column")[plan.split.column]
+    seed = plan.seed if plan.split.seed is None else plan.split.seed
+    parts = split_rows(plan.split, labels.known, column, seed)
+    extra: dict[str, Any] = {"weight": None, "group": None}
+    if plan.weight:
+        extra["weight"] = _weights(read_columns(table, [plan.weight], kinds, text=text, where="weight")[plan.weight], plan.weight)
+    if plan.group:
+        _, values = read_columns(table, [plan.group], kinds, text=text, where="group")[plan.group]
+        flat = values.codes if isinstance(values, Categories) else values
+        extra["group"] = np.unique(flat, return_inverse=True)[1].astype(np.int64)
+    return labels, parts, extra
+
+
+def _weights(column: tuple[Kind, Values], name: str) -> FloatArray:
+    kind, values = column
+    if isinstance(values, Categories) or kind is Kind.TIMESTAMP:
+        raise DataError(f"weight: {name!r} is a {kind}; expected a number")
+    if not (np.isfinite(values).all() and (values >= 0).all()):
+        raise DataError(f"weight: {name!r} has missing, infinite or negative values; expected numbers from 0 up")
+    return np.asarray(values, np.float64)
+
+
+def score_columns(pipeline: Pipeline) -> list[str]:
+    """The score columns of the last model."""
+    points = pipeline.trace.scores
+    return [column.name for column in points[-1].columns] if points else []
+
+
+def scores_of(pipeline: Pipeline, columns: Mapping[str, Values], rows: np.ndarray[Any, Any]) -> Any:
+    """The last model's scores of some rows: float64 ``(n, k)``, by the compiled program."""
+    from dataclasses import replace
+
+    names = tuple(score_columns(pipeline))
+    scoring = Pipeline(replace(pipeline.plan, outputs=names), pipeline.learned, interpreted=pipeline.interpreted)
+    layout = scoring.layout
+    coded = {name: recode(take(columns[name], rows), layout.vocabularies.get(name)) for name in layout.reads}
+    found = scoring.program.many(len(rows), coded)
+    return np.stack([np.asarray(found[name], np.float64) for name in names], axis=1)
+
+
+def recode(values: Values, vocabulary: tuple[str, ...] | None) -> Values:
+    """A category column by another vocabulary."""
+    if not isinstance(values, Categories) or vocabulary is None:
+        return values
+    place = {text: i + 2 for i, text in enumerate(vocabulary)}
+    table = np.array([0, 1, *(place.get(text, 1) for text in values.texts)], np.int32)
+    return Categories(table[values.codes], vocabulary)
+
+
+def _report(
+    pipeline: Pipeline,
+    table: pa.Table,
+    columns: Mapping[str, Values],
+    labels: Labels,
+    parts: Parts,
+    values: Mapping[str, Values],
+    train: int,
+    text: bool,
+) -> Fitted:
+    held = next(part for part in (parts.test, parts.valid, parts.train) if len(part))
+    metrics: Mapping[str, float] = {}
+    if pipeline.trace.scores:
+        scores = scores_of(pipeline, columns, held)
+        metrics = evaluate_scores(labels.kind, labels.y[held], scores, labels.classes)
+    golden = _golden(pipeline, table, columns, held, text) if pipeline.plan.golden else None
+    first = np.arange(train)
+    points = pipeline.trace.scores
+    features = {name: take(values[name], first) for p in points for name, _ in p.features if name in values}
+    scored = {c.name: take(values[c.name], first) for p in points for c in p.columns if c.name in values}
+    inputs = {name: take(column, parts.train) for name, column in columns.items()}
+    rows = {
+        "train": len(parts.train),
+        "valid": len(parts.valid),
+        "test": len(parts.test),
+        "unlabelled": int((~labels.known).sum()),
+    }
+    found = profile((("input", inputs), ("feature", features), ("score", scored)))
+    return Fitted(metrics, rows, golden, found, fingerprint(table))
+
+
+def _golden(
+    pipeline: Pipeline, table: pa.Table, columns: Mapping[str, Values], held: np.ndarray[Any, Any], text: bool
+) -> pa.Table:
+    """Rows spread over the held-out part, with their answers."""
+    count = min(pipeline.plan.golden, len(held))
+    rows = held[np.unique(np.linspace(0, len(held) - 1, count).astype(np.int64))]
+    raw = {
+        item.name: to_arrow(take(columns[item.name], rows), Column(item.name, item.kind))
+        for item in pipeline.plan.inputs
+    }
+    for name in pipeline.plan.keep:
+        raw.setdefault(name, table.column(name).take(pa.array(rows)).combine_chunks())
+    given = pa.RecordBatch.from_pydict(raw)
+    answer = pipeline.predict_many(given).combine_chunks()
+    flat = pa.RecordBatch.from_arrays([c.chunk(0) for c in answer.columns], names=answer.schema.names)
+    return pa.table({"row": given.to_struct_array(), "answer": flat.to_struct_array()})
+
+
+def fingerprint(table: pa.Table) -> Mapping[str, Any]:
+    """What identifies a table: its rows, columns and a digest of both with the first and last values."""
+    digest = hashlib.sha256(str(table.schema.remove_metadata()).encode())
+    digest.update(str(table.num_rows).encode())
+    for part in (table.slice(0, 1000), table.slice(max(0, table.num_rows - 1000))):
+        digest.update(repr(part.to_pydict()).encode())
+    return {"rows": table.num_rows, "columns": table.schema.names, "sha256": digest.hexdigest()}

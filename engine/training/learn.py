@@ -1,0 +1,142 @@
+"""Fits the stages of a plan, one after another, each on the columns that those before it made."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import UserError
+from engine.expr.interpret import Leaf, interpret
+from engine.plan.plan import Plan, PlannedStage
+from engine.plan.trace import State, initial, materialised, selected, trace_stage
+from engine.schema import Column, Kind
+from engine.stage import NOTHING, FitContext, Learned, Part, ScoreStage
+from engine.values import Categories, FloatArray, Values, take
+
+Progress = Callable[[int, int, str], None]
+"""``progress(done, total, what)``."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Labelled rows, decoded: those of train first, then those of valid.
+
+    Parameters
+    ----------
+    columns : mapping of str to Values
+        The pipeline's inputs.
+    train : int
+        How many rows are train's.
+    y : float64 array, shape (n,)
+    kind : Kind
+        Of the target.
+    classes : tuple of str
+    weight : float64 array, shape (n,), or None
+    group : int64 array, shape (n,), or None
+    """
+
+    columns: Mapping[str, Values]
+    train: int
+    y: FloatArray
+    kind: Kind
+    classes: tuple[str, ...] = ()
+    weight: FloatArray | None = None
+    group: NDArray[np.int64] | None = None
+
+
+def learn(plan: Plan, data: TrainingData, progress: Progress) -> tuple[dict[str, Learned], Mapping[str, Values]]:
+    """Fit every stage that learns.
+
+    Parameters
+    ----------
+    plan : Plan
+    data : TrainingData
+    progress : callable
+
+    Returns
+    -------
+    dict of str to Learned
+        By stage label.
+    mapping of str to Values
+        Every column after the last stage, for the rows of ``data``.
+    """
+    rows = len(data.y)
+    values: dict[str, Values] = dict(data.columns)
+    state: State = initial(plan)
+    learned: dict[str, Learned] = {}
+    for number, planned in enumerate(plan.stages):
+        progress(number, len(plan.stages), planned.label)
+        columns = selected(planned, state)
+        found = _learn_stage(plan, planned, columns, values, data, progress)
+        if found is not None:
+            learned[planned.label] = found
+        after, _, point = trace_stage(planned, found or NOTHING, state)
+        leaves: dict[Leaf, Values] = {("input", name): column for name, column in values.items()}
+        if point:
+            matrix = feature_matrix({name: values[name] for name, _ in point.features})
+            assert isinstance(planned.stage, ScoreStage)
+            scores = planned.stage.scorer(found or NOTHING).many(matrix)
+            for i in range(scores.shape[1]):
+                leaves["score", (planned.label, i)] = scores[:, i]
+        computed = interpret([node for _, node in after.values()], leaves, rows)
+        values = dict(zip(after, computed, strict=True))
+        state = materialised([column for column, _ in after.values()])
+    progress(len(plan.stages), len(plan.stages), "")
+    return learned, values
+
+
+def _learn_stage(
+    plan: Plan,
+    planned: PlannedStage,
+    columns: list[Column],
+    values: Mapping[str, Values],
+    data: TrainingData,
+    progress: Progress,
+) -> Learned | None:
+    stage = planned.stage
+    if not stage.learns():
+        return stage.prepare(columns) if isinstance(stage, ScoreStage) else None
+    chosen = {column.name: values[column.name] for column in columns}
+    if isinstance(stage, ScoreStage):
+        chosen = {name: np.asarray(column, np.float64) for name, column in chosen.items()}
+    rows = np.arange(len(data.y))
+    train = _part(chosen, data, rows[: data.train])
+    valid = _part(chosen, data, rows[data.train :]) if data.train < len(rows) else None
+    number = int.from_bytes(hashlib.sha256(planned.label.encode()).digest()[:8], "little")
+    context = FitContext(
+        train,
+        valid,
+        np.random.default_rng([plan.seed, number]),
+        plan.seed,
+        data.kind,
+        data.classes,
+        lambda done, total, text: progress(done, total, f"{planned.label}: {text}"),
+    )
+    try:
+        return stage.fit(train.columns, context)
+    except UserError as error:
+        raise type(error)(f"stages.{planned.label}: {error}") from None
+
+
+def _part(columns: Mapping[str, Values], data: TrainingData, rows: NDArray[np.int64]) -> Part:
+    return Part(
+        {name: take(column, rows) for name, column in columns.items()},
+        data.y[rows],
+        None if data.weight is None else data.weight[rows],
+        None if data.group is None else data.group[rows],
+    )
+
+
+def feature_matrix(columns: Mapping[str, Values]) -> NDArray[np.float32]:
+    """Features as a model takes them: float32 ``(n_rows, n_features)``, row-major, missing as NaN."""
+    rows = len(next(iter(columns.values()))) if columns else 0
+    matrix = np.empty((rows, len(columns)), np.float32)
+    with np.errstate(over="ignore"):
+        for i, column in enumerate(columns.values()):
+            assert not isinstance(column, Categories)
+            matrix[:, i] = column
+    return matrix

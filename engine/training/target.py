@@ -1,0 +1,106 @@
+"""What is to be predicted, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from engine.errors import ConfigError, DataError, Mistake
+from engine.expr.graph import Expr
+from engine.expr.interpret import interpret
+from engine.expr.language import ExpressionError, names, parse
+from engine.plan.plan import Target
+from engine.schema import Kind
+from engine.training.columns import is_missing, read_columns
+from engine.values import FIRST, Categories, FloatArray, Values
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The target of every row of a table.
+
+    Parameters
+    ----------
+    kind : Kind
+        ``boolean``, ``number`` or ``category``.
+    y : float64 array, shape (n,)
+        0 or 1, the number, or the class's index; NaN where it is missing.
+    classes : tuple of str
+        The classes in order, where the target is a category.
+    known : bool array, shape (n,)
+        Rows that have a target.
+    """
+
+    kind: Kind
+    y: FloatArray
+    classes: tuple[str, ...]
+    known: NDArray[np.bool_]
+
+
+def read_target(target: Target | None, table: pa.Table, known: Mapping[str, Kind], *, text: bool) -> Labels:
+    """The labels of a table.
+
+    A row in which a column that the target reads is missing has none.
+
+    Raises
+    ------
+    DataError
+        The table lacks a column, no row has a target, or all have the same.
+    ConfigError
+        There is no target, or its expression is wrong for these columns.
+    """
+    if target is None:
+        raise ConfigError(
+            [Mistake("target", "is needed here: target.column=NAME, or 'target.value=\"price > 10\"'")]
+        )
+    read = (target.column,) if target.column else names(target.value)
+    columns = read_columns(table, read, known, text=text, where="target")
+    there = np.ones(table.num_rows, bool)
+    for _, values in columns.values():
+        there &= ~is_missing(values)
+    if target.column:
+        kind, values = columns[target.column]
+    else:
+        kind, values = _evaluate(target.value, columns, table.num_rows)
+    classes: tuple[str, ...] = ()
+    if kind is Kind.TIMESTAMP:
+        raise DataError(f"target: {target.column or target.value!r} is a timestamp; expected numbers, text or booleans")
+    if isinstance(values, Categories):
+        classes = tuple(sorted({values.texts[code - FIRST] for code in np.unique(values.codes[there]) if code >= FIRST}))
+        rank = np.array([np.nan, np.nan, *(classes.index(t) if t in classes else np.nan for t in values.texts)])
+        y = rank[values.codes]
+    else:
+        y = np.where(there, values.astype(np.float64), np.nan)
+        there &= ~np.isnan(y)
+        if np.isinf(y[there]).any():
+            raise DataError("target: some rows have an infinite value; expected finite numbers")
+    _check_varied(target, y[there], kind, table.num_rows)
+    return Labels(kind, y, classes, there)
+
+
+def _evaluate(text: str, columns: Mapping[str, tuple[Kind, Values]], rows: int) -> tuple[Kind, Values]:
+    nodes: dict[str, Expr] = {}
+    leaves: dict[tuple[str, object], Values] = {}
+    for name, (kind, values) in columns.items():
+        leaf = Expr.input(name, Kind.NUMBER if kind is Kind.BOOLEAN else kind)
+        nodes[name] = leaf
+        leaves["input", name] = values
+    try:
+        node = parse(text, nodes)
+    except ExpressionError as error:
+        raise ConfigError([Mistake("target.value", str(error))]) from None
+    return node.kind, interpret([node], leaves, rows)[0]
+
+
+def _check_varied(target: Target, y: FloatArray, kind: Kind, rows: int) -> None:
+    what = target.column or target.value
+    if not len(y):
+        raise DataError(f"target: none of the {rows:,} rows has a value for {what!r}; there is nothing to learn from")
+    if (y == y[0]).all():
+        shown = ("true" if y[0] else "false") if kind is Kind.BOOLEAN else f"{y[0]:g}"
+        same = "the same class" if kind is Kind.CATEGORY else f"the same value, {shown}"
+        raise DataError(f"target: {what!r} has {same} in all {len(y):,} rows; there is nothing to learn")

@@ -1,0 +1,103 @@
+"""Categories as columns of 0 and 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import nan
+from typing import Any, Literal
+
+import numpy as np
+
+from engine.errors import UserError, listing
+from engine.expr.graph import Expr
+from engine.schema import Column, Kind
+from engine.stage import FitContext, Learned, RowStage, option, stage
+from engine.values import FIRST, Values
+
+
+@stage("onehot")
+class OneHot(RowStage):
+    """Make a number ``<column>_<category>`` for each category: 1 where the column has it, else 0.
+
+    The categories are learned from the training rows, in alphabetical order, or given. A missing category
+    is 0 in all of them.
+
+    Examples
+    --------
+    >>> from engine.testing import run_stage
+    >>> run_stage("onehot", {"carrier": ["UA", "AA", "UA", None]})
+    {'carrier_AA': [0.0, 1.0, 0.0, 0.0], 'carrier_UA': [1.0, 0.0, 1.0, 0.0]}
+    >>> run_stage("onehot", {"carrier": ["UA", "AA"]}, categories={"carrier": ["AA"]}, unknown="missing")
+    {'carrier_AA': [nan, 1.0]}
+    """
+
+    accepts = (Kind.CATEGORY,)
+
+    min_count: int = option(1, ge=1, help="the fewest training rows that a category needs")
+    max_categories: int | None = option(
+        None,
+        ge=1,
+        help="the most categories of one column: the most frequent, in doubt the first by alphabet",
+    )
+    categories: dict[str, list[str]] | None = option(
+        None, help="the categories of each column; then nothing is learned"
+    )
+    unknown: Literal["zero", "missing"] = option(
+        "zero", help="what the columns of any other category are: all 0, or all missing"
+    )
+
+    def check(self, columns: Sequence[Column]) -> Iterable[str]:
+        if self.categories is None:
+            return
+        selected = {column.name for column in columns}
+        if lacking := sorted(selected - set(self.categories)):
+            yield f"categories has no list for {listing(lacking)}"
+        if extra := sorted(set(self.categories) - selected):
+            yield f"categories has a list for {listing(extra)}, which columns doesn't select"
+        for name, texts in self.categories.items():
+            if twice := sorted({text for text in texts if texts.count(text) > 1}):
+                yield f"categories of {name} has {listing(twice)} more than once"
+        if self.min_count > 1 or self.max_categories is not None:
+            yield "min_count and max_categories are for learned categories, and these are given"
+
+    def learns(self) -> bool:
+        return self.categories is None
+
+    def declare(self, columns: Sequence[Column]) -> Sequence[Column]:
+        if self.categories is None:
+            return [Column(f"{column.name}_*", Kind.NUMBER, open=True) for column in columns]
+        return [
+            Column(f"{column.name}_{text}", Kind.NUMBER)
+            for column in columns
+            for text in self.categories[column.name]
+        ]
+
+    def fit(self, columns: Mapping[str, Values], context: FitContext) -> Learned:
+        return {name: self._learn(name, values) for name, values in columns.items()}
+
+    def _learn(self, name: str, values: Any) -> tuple[str, ...]:
+        counts = np.bincount(values.codes, minlength=FIRST + len(values.texts))[FIRST:].tolist()
+        frequent = [
+            (-count, text)
+            for count, text in zip(counts, values.texts, strict=True)
+            if count >= self.min_count
+        ]
+        if not frequent:
+            least = f" in at least {self.min_count:,} rows" if self.min_count > 1 else ""
+            raise UserError(
+                f"onehot can't learn the categories of {name!r}: the training rows have none{least}; "
+                "state them in categories, or leave the column out"
+            )
+        return tuple(sorted(text for _, text in sorted(frequent)[: self.max_categories]))
+
+    def express(self, columns: Mapping[str, Expr], learned: Learned) -> Mapping[str, Expr]:
+        made: dict[str, Expr] = {}
+        for name, x in columns.items():
+            texts = learned[name] if self.categories is None else self.categories[name]
+            for text in texts:
+                if self.unknown == "zero":
+                    made[f"{name}_{text}"] = x.lookup({text: 1.0}, missing=0.0, unknown=0.0)
+                else:
+                    table = {other: float(other == text) for other in texts}
+                    made[f"{name}_{text}"] = x.lookup(table, missing=0.0, unknown=nan)
+        return made

@@ -1,0 +1,86 @@
+"""Categories as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import nan
+from typing import Any
+
+import numpy as np
+
+from engine.errors import UserError, listing
+from engine.expr.graph import Expr
+from engine.schema import Column, Kind
+from engine.stage import NOTHING, ColumnStage, FitContext, Learned, option, stage
+from engine.values import FIRST, Values
+
+
+@stage("ordinal")
+class Ordinal(ColumnStage):
+    """Turn a category into its place in an order, counted from 0; missing stays missing.
+
+    The order is that of the alphabet over the categories of the training rows, or given.
+
+    Examples
+    --------
+    >>> from engine.testing import run_stage
+    >>> run_stage("ordinal", {"carrier": ["UA", "AA", "UA", None]})
+    {'carrier': [1.0, 0.0, 1.0, nan]}
+    >>> run_stage("ordinal", {"size": ["L", "S", "XXL"]}, categories={"size": ["S", "M", "L"]})
+    {'size': [2.0, 0.0, -1.0]}
+    """
+
+    accepts = (Kind.CATEGORY,)
+
+    categories: dict[str, list[str]] | list[str] | None = option(
+        None, help="the order: one list for all columns, or one for each; then nothing is learned"
+    )
+    unknown: float = option(-1.0, runtime=True, help="the number of every other category")
+
+    def check(self, columns: Sequence[Column]) -> Iterable[str]:
+        if self.categories is None:
+            return
+        selected = {column.name for column in columns}
+        lists = {"": self.categories}
+        if isinstance(self.categories, dict):
+            lists = dict(self.categories)
+            if lacking := sorted(selected - set(self.categories)):
+                yield f"categories has no list for {listing(lacking)}"
+            if extra := sorted(set(self.categories) - selected):
+                yield f"categories has a list for {listing(extra)}, which columns doesn't select"
+        for name, texts in lists.items():
+            of = f" of {name}" if name else ""
+            if not texts:
+                yield f"categories{of} is empty"
+            if twice := sorted({text for text in texts if list(texts).count(text) > 1}):
+                yield f"categories{of} has {listing(twice)} more than once"
+
+    def result(self, kind: Kind) -> Kind:
+        return Kind.NUMBER
+
+    def learns(self) -> bool:
+        return self.categories is None
+
+    def prepare(self, columns: Sequence[Column]) -> Learned:
+        if self.categories is None:
+            return NOTHING
+        lists = self.categories if isinstance(self.categories, dict) else {}
+        return {"categories": tuple(tuple(lists.get(column.name, self.categories)) for column in columns)}
+
+    def fit(self, columns: Mapping[str, Values], context: FitContext) -> Learned:
+        return {"categories": tuple(_learn(name, values) for name, values in columns.items())}
+
+    def express(self, x: Expr, learned: Learned) -> Expr:
+        table = {text: float(place) for place, text in enumerate(learned["categories"])}
+        return x.lookup(table, missing=nan, unknown=self.unknown)
+
+
+def _learn(name: str, values: Any) -> tuple[str, ...]:
+    counts = np.bincount(values.codes, minlength=FIRST + len(values.texts))[FIRST:]
+    found = tuple(sorted(text for text, count in zip(values.texts, counts, strict=True) if count))
+    if not found:
+        raise UserError(
+            f"ordinal can't learn the categories of {name!r}: no training row has one; state them in "
+            "categories, or leave the column out"
+        )
+    return found

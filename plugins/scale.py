@@ -1,0 +1,130 @@
+"""Shift and scale numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isfinite
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+
+from engine.errors import UserError, listing
+from engine.expr.graph import Expr
+from engine.schema import Column
+from engine.stage import NOTHING, ColumnStage, FitContext, Learned, option, stage
+from engine.values import FloatArray, Values
+
+
+@stage("scale")
+class Scale(ColumnStage):
+    """Compute ``(x - center) / by``; missing stays missing.
+
+    ============  ================  ======================================================
+    strategy      ``center``        ``by``
+    ============  ================  ======================================================
+    ``standard``  the mean          the standard deviation (of the population)
+    ``minmax``    the least value   the greatest minus the least
+    ``robust``    the median        the 75th percentile minus the 25th
+    ``maxabs``    0                 the greatest magnitude
+    ============  ================  ======================================================
+
+    They are learned as scikit-learn's scalers learn them; a constant column has ``by`` 1. With ``center`` or
+    ``by`` given nothing is learned (the other is then 0 or 1), whatever the strategy.
+
+    Examples
+    --------
+    >>> from engine.testing import run_stage
+    >>> run_stage("scale", {"distance": [100.0, None, 300.0, 500.0]}, strategy="minmax")
+    {'distance': [0.0, nan, 0.5, 1.0]}
+    >>> run_stage("scale", {"a": [1.0, 3.0], "b": [10.0, 30.0]}, center=[2.0, 20.0], by=[1.0, 10.0])
+    {'a': [-1.0, 1.0], 'b': [-1.0, 1.0]}
+    """
+
+    strategy: Literal["standard", "minmax", "robust", "maxabs"] = option("standard", help="what is learned")
+    center: float | list[float] | None = option(
+        None, help="what is subtracted: one number, or one for each column; then nothing is learned"
+    )
+    by: float | list[float] | None = option(
+        None, help="what it is divided by: one number, or one for each column; then nothing is learned"
+    )
+
+    def check(self, columns: Sequence[Column]) -> Iterable[str]:
+        for name, given in (("center", self.center), ("by", self.by)):
+            numbers = given if isinstance(given, list) else [given]
+            if isinstance(given, list) and (len(given) != len(columns) or any(c.open for c in columns)):
+                yield f"{name} has {len(given)} numbers for these columns: {listing(c.name for c in columns)}"
+            if any(number is not None and not isfinite(number) for number in numbers):
+                yield f"{name} must be finite"
+            if name == "by" and 0 in numbers:
+                yield "by must not be 0"
+
+    def learns(self) -> bool:
+        return self.center is None and self.by is None
+
+    def prepare(self, columns: Sequence[Column]) -> Learned:
+        if self.learns():
+            return NOTHING
+        return {"center": _each(self.center, 0.0, len(columns)), "by": _each(self.by, 1.0, len(columns))}
+
+    def fit(self, columns: Mapping[str, Values], context: FitContext) -> Learned:
+        found = [self._learn(name, values) for name, values in columns.items()]
+        return {"center": np.array([center for center, _ in found]), "by": np.array([by for _, by in found])}
+
+    def _learn(self, name: str, values: Any) -> tuple[float, float]:
+        present = values[~np.isnan(values)]
+        if not len(present):
+            raise UserError(
+                f"scale can't learn from {name!r}: no training row has a value there; state center and by, "
+                "or leave the column out"
+            )
+        with np.errstate(over="ignore", invalid="ignore"):
+            center, by = _STRATEGIES[self.strategy](present)
+        if not (isfinite(center) and isfinite(by)):
+            raise UserError(
+                f"scale can't learn from {name!r}: the training rows hold infinite or too large numbers "
+                "there; clip the column first, or state center and by"
+            )
+        return center, by
+
+    def express(self, x: Expr, learned: Learned) -> Expr:
+        scaled: Expr = (x - learned["center"]) / learned["by"]
+        return scaled
+
+
+def _each(given: float | list[float] | None, default: float, columns: int) -> FloatArray:
+    return np.full(columns, default if given is None else given, np.float64)
+
+
+def _standard(present: FloatArray) -> tuple[float, float]:
+    mean = float(np.mean(present))
+    deviation = present - mean
+    # The second term takes back the rounding of the mean (Chan, Golub and LeVeque 1983, eq. 1.7).
+    variance = max(float(np.mean(deviation * deviation)) - float(np.mean(deviation)) ** 2, 0.0)
+    noise = np.finfo(np.float64).eps * len(present)
+    constant = variance <= noise * variance + (noise * mean) ** 2  # sklearn/preprocessing/_data.py
+    return mean, 1.0 if constant else float(np.sqrt(variance))
+
+
+def _minmax(present: FloatArray) -> tuple[float, float]:
+    least, greatest = float(np.min(present)), float(np.max(present))
+    return least, _or_one(greatest - least)
+
+
+def _robust(present: FloatArray) -> tuple[float, float]:
+    low, middle, high = np.percentile(present, (25, 50, 75)).tolist()
+    return middle, _or_one(high - low)
+
+
+def _maxabs(present: FloatArray) -> tuple[float, float]:
+    return 0.0, _or_one(float(np.max(np.abs(present))))
+
+
+def _or_one(width: float) -> float:
+    """1 for a width that scikit-learn takes for rounding noise."""
+    return 1.0 if width < 10 * np.finfo(np.float64).eps else width
+
+
+_STRATEGIES: Mapping[str, Callable[[FloatArray], tuple[float, float]]] = MappingProxyType(
+    {"standard": _standard, "minmax": _minmax, "robust": _robust, "maxabs": _maxabs}
+)
