@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -85,19 +85,31 @@ def _from_contents(contents: Any) -> Pipeline:
     from engine.plan.build import build_plan
 
     plan = build_plan(Config(contents.config, (), {"pipeline": "the bundle"}))
-    fitted = Fitted(contents.metrics, {}, contents.golden, contents.profile, contents.data)
+    fitted = Fitted(contents.metrics, {}, contents.golden, contents.profile, contents.data, contents.libm)
     return Pipeline(plan, contents.learned, fitted, contents.overrides)
 
 
 def check_golden(pipeline: Pipeline, where: str) -> None:
     """Score a bundle's golden rows and compare them with their answers.
 
+    On the kind of machine that wrote the bundle the bits must be the same; on another, scores may differ by
+    1e-6 relative.
+
     Raises
     ------
     BundleError
         An answer differs.
     """
-    raise BundleError(f"{where}: not built yet")
+    from engine.expr.libm import fingerprint
+    from engine.golden import first_difference
 
-
-_ = Mapping
+    golden = pipeline.fitted.golden if pipeline.fitted else None
+    if golden is None or not golden.num_rows:
+        return
+    same_machine = pipeline.fitted is not None and pipeline.fitted.libm in ("", fingerprint())
+    found = first_difference(pipeline, golden, exact=same_machine)
+    if found:
+        raise BundleError(
+            f"{where}: answers a golden row otherwise than when it was fitted\n  {found}\n"
+            "  The model, a stage or a package changed what it computes; fit again on this machine"
+        )

@@ -75,8 +75,11 @@ class Mistake:
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        head = f"{self.where}: {self.message}" if self.where else self.message
-        return "\n  ".join((head, *self.notes))
+        prefix = f"{self.where}: " if self.where else ""
+        first, *rest = self.message.split("\n")
+        # A caret points at a character of the first line, which the prefix moves.
+        rest = [" " * len(prefix) + line if line.strip() == "^" else line for line in rest]
+        return "\n".join((prefix + first, *rest, *(f"  {note}" for note in self.notes)))
 
 
 class ConfigError(UserError):

@@ -47,6 +47,8 @@ class Fitted:
         Distributions of inputs, features and scores on train.
     data : mapping
         The table's fingerprint.
+    libm : str
+        The C library's fingerprint where it was fitted; empty: here.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -54,6 +56,7 @@ class Fitted:
     golden: pa.Table | None = None
     profile: pa.Table | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    libm: str = ""
 
 
 class Pipeline:
@@ -243,9 +246,7 @@ class Pipeline:
             results = [self.score_batch(part) for part in slices]
         for number, (out, found) in enumerate(results):
             parts.append(out)
-            bad += [
-                BadValue(b.row + number * size, b.column, b.code, b.message, b.fatal) for b in found
-            ]
+            bad += [BadValue(b.row + number * size, b.column, b.code, b.message, b.fatal) for b in found]
         refused = [b for b in bad if b.fatal] or ([] if rejects else bad)
         if refused:
             raise _refusal(refused)
@@ -409,7 +410,10 @@ def _refusal(bad: Sequence[BadValue]) -> DataError:
     rows = len({b.row for b in bad})
     shown = [f"row {b.row}: {b.message}" for b in itertools.islice(bad, 5)]
     more = [f"and {len(bad) - 5:,} more"] if len(bad) > 5 else []
-    advice = "predict_many(table, rejects=True) leaves such rows out; inputs.NAME.invalid=null takes them as missing"
+    advice = (
+        "predict_many(table, rejects=True) leaves such rows out; "
+        "inputs.NAME.invalid=null takes such values as missing"
+    )
     return DataError("\n  ".join((f"{rows:,} rows are refused", *shown, *more, advice)))
 
 
@@ -422,5 +426,3 @@ def _reject_table(bad: Sequence[BadValue]) -> pa.Table:
             "reason": pa.array([b.message for b in bad], pa.string()),
         }
     )
-
-

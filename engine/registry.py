@@ -82,7 +82,8 @@ class Registry:
         found = self._sources.get(name)
         if not found:
             raise PluginError(
-                f"no stage is called {name!r}.{did_you_mean(name, self._sources)}\n  stages: {listing(self.names(), 40)}"
+                f"no stage is called {name!r}.{did_you_mean(name, self._sources)}\n"
+                f"  stages: {listing(self.names(), 40)}"
             )
         if len(found) > 1:
             places = " and ".join(source.place for source in found)
@@ -108,7 +109,9 @@ class Registry:
         for item in candidates:
             if isinstance(item, type) and issubclass(item, Stage) and item.use == name:
                 return item
-        raise PluginError(f"{source.place} defines no stage called {name!r}: decorate its class with @stage({name!r})")
+        raise PluginError(
+            f"{source.place} defines no stage called {name!r}: decorate its class with @stage({name!r})"
+        )
 
 
 def _discover(folders: list[str]) -> Mapping[str, list[Source]]:
@@ -117,7 +120,9 @@ def _discover(folders: list[str]) -> Mapping[str, list[Source]]:
         for path in sorted(Path(folder).glob("*.py")):
             if not path.name.startswith("_"):
                 place = f"{path.parent.name}/{path.name}"
-                found.setdefault(path.stem, []).append(Source(path.stem, place, f"engine.plugins.{path.stem}"))
+                found.setdefault(path.stem, []).append(
+                    Source(path.stem, place, f"engine.plugins.{path.stem}")
+                )
     for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
         package = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "a package"
         place = f"{package} ({entry.value})"

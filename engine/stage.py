@@ -67,7 +67,7 @@ _REQUIRED: Any = dataclasses.MISSING
 def option(
     default: Any = _REQUIRED,
     *,
-    help: str = "",  # noqa: A002
+    help: str = "",
     runtime: bool = False,
     ge: float | None = None,
     gt: float | None = None,
@@ -182,9 +182,9 @@ class Stage:
     use: ClassVar[str] = ""
     version: ClassVar[int] = 1
     accepts: ClassVar[tuple[Kind, ...]] = (Kind.NUMBER,)
-    """Kinds of column that may be selected; ``columns`` left out selects all of these kinds, if ``select_all``."""
+    """Kinds of column that may be selected."""
     select_all: ClassVar[bool] = False
-    """Whether ``columns`` may be left out."""
+    """Whether ``columns`` may be left out: it then selects every column of an accepted kind."""
     selects: ClassVar[bool] = True
     """Whether the stage has ``columns`` at all."""
 

@@ -62,16 +62,16 @@ class Ordinal(ColumnStage):
         return self.categories is None
 
     def prepare(self, columns: Sequence[Column]) -> Learned:
-        if self.categories is None:
+        if not isinstance(self.categories, dict):
             return NOTHING
-        lists = self.categories if isinstance(self.categories, dict) else {}
-        return {"categories": tuple(tuple(lists.get(column.name, self.categories)) for column in columns)}
+        return {"categories": tuple(tuple(self.categories[column.name]) for column in columns)}
 
     def fit(self, columns: Mapping[str, Values], context: FitContext) -> Learned:
         return {"categories": tuple(_learn(name, values) for name, values in columns.items())}
 
     def express(self, x: Expr, learned: Learned) -> Expr:
-        table = {text: float(place) for place, text in enumerate(learned["categories"])}
+        texts = self.categories if isinstance(self.categories, list) else learned["categories"]
+        table = {text: float(place) for place, text in enumerate(texts)}
         return x.lookup(table, missing=nan, unknown=self.unknown)
 
 

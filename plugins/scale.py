@@ -12,7 +12,7 @@ import numpy as np
 from engine.errors import UserError, listing
 from engine.expr.graph import Expr
 from engine.schema import Column
-from engine.stage import NOTHING, ColumnStage, FitContext, Learned, option, stage
+from engine.stage import ColumnStage, FitContext, Learned, option, stage
 from engine.values import FloatArray, Values
 
 
@@ -63,9 +63,8 @@ class Scale(ColumnStage):
         return self.center is None and self.by is None
 
     def prepare(self, columns: Sequence[Column]) -> Learned:
-        if self.learns():
-            return NOTHING
-        return {"center": _each(self.center, 0.0, len(columns)), "by": _each(self.by, 1.0, len(columns))}
+        lists = {"center": self.center, "by": self.by}
+        return {name: np.array(given) for name, given in lists.items() if isinstance(given, list)}
 
     def fit(self, columns: Mapping[str, Values], context: FitContext) -> Learned:
         found = [self._learn(name, values) for name, values in columns.items()]
@@ -88,21 +87,27 @@ class Scale(ColumnStage):
         return center, by
 
     def express(self, x: Expr, learned: Learned) -> Expr:
-        scaled: Expr = (x - learned["center"]) / learned["by"]
-        return scaled
+        center = self._number(self.center, 0.0, learned, "center")
+        by = self._number(self.by, 1.0, learned, "by")
+        return (x - center) / by
 
-
-def _each(given: float | list[float] | None, default: float, columns: int) -> FloatArray:
-    return np.full(columns, default if given is None else given, np.float64)
+    def _number(
+        self, given: float | list[float] | None, default: float, learned: Learned, name: str
+    ) -> float:
+        if self.learns() or isinstance(given, list):
+            return float(learned[name])
+        return default if given is None else given
 
 
 def _standard(present: FloatArray) -> tuple[float, float]:
     mean = float(np.mean(present))
     deviation = present - mean
     # The second term takes back the rounding of the mean (Chan, Golub and LeVeque 1983, eq. 1.7).
-    variance = max(float(np.mean(deviation * deviation)) - float(np.mean(deviation)) ** 2, 0.0)
-    noise = np.finfo(np.float64).eps * len(present)
-    constant = variance <= noise * variance + (noise * mean) ** 2  # sklearn/preprocessing/_data.py
+    rest = float(np.mean(deviation))
+    variance = max(float(np.mean(deviation * deviation)) - rest * rest, 0.0)
+    noise = float(np.finfo(np.float64).eps) * len(present)
+    least = noise * variance + (noise * mean) * (noise * mean)  # sklearn's _is_constant_feature
+    constant = isfinite(variance) and variance <= least
     return mean, 1.0 if constant else float(np.sqrt(variance))
 
 

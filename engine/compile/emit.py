@@ -11,7 +11,7 @@ BLOCK = 256
 """Rows that go through all groups together, so that what they share stays in the nearest cache."""
 
 _HEADER = '''\
-"""Emitted by the engine's compiler. A member of a group is one result: its own columns and its own numbers."""
+"""Emitted by the engine's compiler. A member of a group is one result: its own columns and numbers."""
 
 from engine.jit.functions import *  # noqa: F403
 from engine.jit import functions as parts
@@ -99,7 +99,7 @@ def _emit_loop(shape: Shape) -> list[str]:
     value = names.get(shape.result, shape.result)
     head = []
     if shape.store == "scratch":
-        head.append("o = slot * 256 - start".replace("256", str(BLOCK)))
+        head.append(f"o = slot * {BLOCK} - start")
         body.append(f"scratch[o + i] = {value}")
     else:
         pointer, store = _STORE[shape.store]

@@ -110,7 +110,7 @@ def _count(node: Expr, vocabularies: Mapping[str, Sequence[str]]) -> int:
 
 def vocabulary(node: Expr, vocabularies: Mapping[str, Sequence[str]]) -> Sequence[str]:
     """What the codes of a category node stand for."""
-    return node.data if node.op == "choose" else vocabularies.get(node.data, ())  # type: ignore[no-any-return]
+    return node.data if node.op == "choose" else vocabularies.get(node.data, ())
 
 
 class Kernel:

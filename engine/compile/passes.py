@@ -62,7 +62,11 @@ def cut(roots: Sequence[Expr]) -> list[Expr]:
     order = list(walk(roots))
     cost: dict[int, int] = {}
     for node in order:
-        own = OPERATIONS[node.op].cost if node.op in OPERATIONS else {"lookup": 2, "calendar": 6}.get(node.op, 0)
+        own = (
+            OPERATIONS[node.op].cost
+            if node.op in OPERATIONS
+            else {"lookup": 2, "calendar": 6}.get(node.op, 0)
+        )
         cost[id(node)] = own + sum(cost[id(arg)] for arg in node.args)
     owners: dict[int, set[int]] = {id(node): set() for node in order}
     for i, root in enumerate(roots):
@@ -178,7 +182,9 @@ def group(roots: Iterable[Root], scratch: Mapping[int, int]) -> list[Group]:
     groups: dict[Any, list[Member]] = {}
     for root in roots:
         shape, member = _shape_of(root, scratch)
-        level = 1 + max((depth[scratch[id(leaf)]] for leaf in member.leaves if id(leaf) in scratch), default=-1)
+        level = 1 + max(
+            (depth[scratch[id(leaf)]] for leaf in member.leaves if id(leaf) in scratch), default=-1
+        )
         if root.store == "scratch":
             depth[root.slot] = level
         groups.setdefault((level, root.store != "scratch", shape), []).append(member)
@@ -243,9 +249,7 @@ def _shape_of(root: Root, scratch: Mapping[int, int]) -> tuple[Shape, Member]:
     for node in _walk_to(root.expr, scratch, own):
         visit(node)
     result = operand(root.expr)
-    shape = Shape(
-        root.store, tuple(types), len(constants), len(tables), len(counts), tuple(lines), result
-    )
+    shape = Shape(root.store, tuple(types), len(constants), len(tables), len(counts), tuple(lines), result)
     return shape, Member(root, tuple(leaves), tuple(constants), tuple(tables), tuple(counts))
 
 

@@ -35,7 +35,7 @@ _SLOTS = {Kind.NUMBER: "d", Kind.BOOLEAN: "?7x", Kind.CATEGORY: "i4x", Kind.TIME
 
 
 class _Runner(Protocol):
-    """Computes a segment for a block of rows: features into a matrix, or columns into ``out`` from ``start``."""
+    """Computes a segment for a block of rows: a matrix of features, or columns into ``out``."""
 
     segment: Segment
 
@@ -79,7 +79,7 @@ class Program:
         dict of str to Values
             ``layout.computed``, by name, in order.
         """
-        out = {
+        out: dict[str, NDArray[Any]] = {
             column.name: np.empty(rows, np.float32 if column.single else _DTYPES[node.kind])
             for column, node in self.layout.computed
         }
@@ -127,20 +127,19 @@ class Program:
         row = getattr(self._here, "row", None)
         if row is None:
             row = self._here.row = _Row(self.layout, self._runners, self._scorers)
-        return row(values)  # type: ignore[no-any-return]
+        found: tuple[Any, ...] = row(values)
+        return found
 
     def _one_by_many(self, values: Sequence[Any]) -> tuple[Any, ...]:
         columns: dict[str, Values] = {}
         for name, value in zip(self.layout.reads, values, strict=True):
             kind = self.layout.kinds[name]
-            array = np.array([value], _DTYPES[kind])
+            array: NDArray[Any] = np.array([value], _DTYPES[kind])
             columns[name] = (
                 Categories(array, self.layout.vocabularies[name]) if kind is Kind.CATEGORY else array
             )
         out = self.many(1, columns)
-        return tuple(
-            (v.codes if isinstance(v, Categories) else v)[0].item() for v in out.values()
-        )
+        return tuple((v.codes if isinstance(v, Categories) else v)[0].item() for v in out.values())
 
 
 class _Compiled:
@@ -214,7 +213,9 @@ class _Row:
         self._memory = np.zeros(n_inputs + n_roots + (sum(widths) + 1) // 2 + 1, np.int64)
         base = self._memory.ctypes.data
         floats = self._memory.view(np.float32)[2 * (n_inputs + n_roots) :]
-        self._pack = struct.Struct("=" + "".join(_SLOTS[layout.kinds[name]] for name in layout.reads)).pack_into
+        self._pack = struct.Struct(
+            "=" + "".join(_SLOTS[layout.kinds[name]] for name in layout.reads)
+        ).pack_into
         formats = "".join(_SLOTS[node.kind] for _, node in computed if node.op != "score")
         self._unpack = struct.Struct(f"={formats}{sum(widths)}f").unpack_from
         self._offset = 8 * n_inputs

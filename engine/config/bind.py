@@ -59,7 +59,9 @@ class Bound(Generic[_T]):
     mistakes: tuple[Mistake, ...]
 
 
-def bind(cls: type[_T], given: Mapping[Any, Any], place: Place, fixed: Mapping[str, Any] | None = None) -> Bound[_T]:
+def bind(
+    cls: type[_T], given: Mapping[Any, Any], place: Place, fixed: Mapping[str, Any] | None = None
+) -> Bound[_T]:
     """Bind a mapping to a dataclass: check its keys, convert its values, check their range.
 
     Parameters
@@ -104,7 +106,9 @@ def bind(cls: type[_T], given: Mapping[Any, Any], place: Place, fixed: Mapping[s
             continue
         values[item.name] = value
         for inner, message in _outside(value, item, kinds[item.name]):
-            mistakes.append(Mistake(where + inner, f"{item.name!r} of {place.name!r} {message}", notes(where)))
+            mistakes.append(
+                Mistake(where + inner, f"{item.name!r} of {place.name!r} {message}", notes(where))
+            )
     if mistakes:
         return Bound(None, tuple(mistakes))
     try:
@@ -139,7 +143,10 @@ def _hints(cls: type[Any]) -> Mapping[str, Any]:
         return typing.get_type_hints(cls)
     except NameError:
         # A name that the module imports for the type checker only; the others are still known by themselves.
-        return {item.name: item.type if not isinstance(item.type, str) else Any for item in dataclasses.fields(cls)}
+        return {
+            item.name: item.type if not isinstance(item.type, str) else Any
+            for item in dataclasses.fields(cls)
+        }
 
 
 def _notes(
@@ -174,7 +181,9 @@ def _outside(value: Any, item: dataclasses.Field[Any], kind: Any) -> Iterable[tu
                 allowed = ", ".join(map(shown, info.choices))
                 message = f"must be one of {allowed}, not {shown(one)}{'.' if hint else ''}{hint}"
                 yield (f"[{inner}]" if inner is not None else ""), message
-    limits = [(text, getattr(info, name), holds) for name, text, holds in _BOUNDS if getattr(info, name) is not None]
+    limits = [
+        (text, getattr(info, name), holds) for name, text, holds in _BOUNDS if getattr(info, name) is not None
+    ]
     for inner_place, number in numbers_in(value):
         if not all(holds(number, limit) for _, limit, holds in limits):
             wanted = " and ".join(f"{text} {limit:g}" for text, limit, _ in limits)

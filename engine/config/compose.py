@@ -7,14 +7,13 @@ parser and applied here (`engine.config.change`), so that every mistake can be s
 from __future__ import annotations
 
 import re
-import shlex
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
@@ -35,10 +34,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from engine.config import folders as conf
-from engine.config import refuse
+from engine.config import mistaken, refuse
 from engine.config.change import Change, apply_changes
 from engine.config.config import ROOT_KEYS, Config
-from engine.errors import ConfigError, Mistake, did_you_mean, listing
+from engine.errors import ConfigError, Mistake, listing
 
 _STORED = "__stored__"
 _ROOT_GROUPS = ("pipeline", "source", "sink", "experiment")
@@ -105,7 +104,7 @@ def compose(
 
 
 def bundle_path(overrides: Sequence[str]) -> str | None:
-    """The bundle whose stored config is the pipeline: that of ``bundle=PATH``, where no ``pipeline=`` is chosen.
+    """The bundle whose stored config is the pipeline: of ``bundle=PATH``, where no ``pipeline=`` is chosen.
 
     Nothing is composed and no other override is looked at.
 
@@ -142,48 +141,28 @@ def _parsed(overrides: Sequence[str], pipelines: Sequence[str]) -> list[Override
         try:
             (override,) = parser.parse_overrides([text])
         except (OverrideParseException, HydraException) as error:
-            mistakes.append(_unparsable(text, pipelines, parser, str(error)))
+            mistakes.append(mistaken.unparsable(text, pipelines, _reads, str(error)))
             continue
         if override.is_sweep_override():
-            key, _, value = text.partition("=")
-            notes = (f"as a list: '{key}=[{value}]'", "to run it once for each value: add -m")
-            mistakes.append(Mistake(key.lstrip("+"), f"{value!r} is several values", notes))
+            mistakes.append(mistaken.several_values(text))
         else:
             parsed.append(override)
     _raise(mistakes)
     return parsed
 
 
-def _unparsable(text: str, pipelines: Sequence[str], parser: OverridesParser, reason: str) -> Mistake:
-    key, equals, value = text.partition("=")
-    if not equals:
-        if text in pipelines:
-            return Mistake("", f"{text!r} is no override; did you mean pipeline={text}?")
-        return Mistake("", f"{text!r} is no override: write key=value, +key=value or ~key")
-    where = key.lstrip("+~")
-    if value.startswith(("{", "[")):
-        notes = (
-            "a text in it that holds blanks, '=', ':' or brackets needs double quotes of its own:",
-            "  '+stages.speed={use: expr, value: \"dep_delay / (distance + 1)\"}'",
-            f"the parser says: {reason.splitlines()[0]}",
-        )
-        return Mistake(where, f"can't read the list or mapping {value}", notes)
-    escaped = value.replace('"', '\\"')
-    quoted = f'{key}="{escaped}"'
+def _reads(text: str) -> Any:
+    """The value that the parser reads in an override, or None."""
     try:
-        works = parser.parse_override(quoted).value() == value
+        return OverridesParser.create().parse_override(text).value()
     except HydraException:
-        works = False
-    if not works:
-        return Mistake(
-            "", f"can't read the override {text!r}", (f"the parser says: {reason.splitlines()[0]}",)
-        )
-    return Mistake(where, f"the value {value!r} needs quotes", (f"write: {shlex.quote(quoted)}",))
+        return None
 
 
 def _split(parsed: Sequence[Override], path: Sequence[Path]) -> tuple[list[str], list[Change]]:
     """Overrides that choose files, for Hydra, and those that change values."""
-    groups = {*conf.groups(path), *_ROOT_GROUPS}
+    present = conf.groups(path)
+    groups = {*present, *_ROOT_GROUPS}
     choices: list[str] = []
     changes: list[Change] = []
     mistakes: list[Mistake] = []
@@ -196,8 +175,11 @@ def _split(parsed: Sequence[Override], path: Sequence[Path]) -> tuple[list[str],
         elif root not in groups and (wrong := refuse.in_override(name, value, groups)):
             mistakes.extend(wrong)
         elif "/" in name or override.package is not None or (name in groups and not isinstance(value, dict)):
-            mistakes.extend(_unknown_choices(override, path))
-            choices.append(_choice(override))
+            if not override.is_delete():
+                mistakes.extend(mistaken.no_such_choices(name, value, path))
+            # Where there is no folder yet, Hydra knows no group, and nothing to leave out.
+            if value is not None or name in present:
+                choices.append(_choice(override))
         else:
             mistakes.extend(refuse.in_override(name, value, groups))
             changes.append(_change(override))
@@ -220,30 +202,6 @@ def _change(override: Override) -> Change:
     if override.is_force_add():
         return Change("force", key, value, text)
     return Change("add" if override.is_add() else "set", key, value, text)
-
-
-def _unknown_choices(override: Override, path: Sequence[Path]) -> list[Mistake]:
-    group, value = override.key_or_group, override.value()
-    names = value if isinstance(value, list) else [value]
-    return [
-        no_such_choice(group, str(name), path)
-        for name in names
-        if name is not None and not override.is_delete() and conf.find(path, f"{group}/{name}") is None
-    ]
-
-
-def no_such_choice(group: str, name: str, path: Sequence[Path], where: str = "") -> Mistake:
-    """The mistake that a group has no file of this name."""
-    names = conf.choices(path, group)
-    plural = "choices" if "/" in group else f"{group}s"
-    notes = [
-        f"{plural}: {listing(names, 40)}",
-        f"looked in: {', '.join(conf.shown(f / group) for f in path)}",
-    ]
-    other = next((f / group / f"{name}.yml" for f in path if (f / group / f"{name}.yml").is_file()), None)
-    if other is not None:
-        notes.append(f"{conf.shown(other)} must end in .yaml")
-    return Mistake(where or group, f"there is no {group} {name!r}.{did_you_mean(name, names)}", tuple(notes))
 
 
 # -- Hydra
@@ -315,24 +273,11 @@ def _translated(error: Exception, path: Sequence[Path]) -> Mistake:
     """A failure of Hydra, in the engine's words."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
-        place = f"{conf.shown(Path(mark.name))}, line {mark.line + 1}, column {mark.column + 1}"
-        lines = Path(mark.name).read_text(encoding="utf-8").splitlines()[mark.line : mark.line + 1]
-        pointed = (*lines, " " * mark.column + "^") if lines else ()
-        return Mistake(place, f"this is no YAML: {error.problem}", pointed)
+        return mistaken.no_yaml(Path(mark.name), mark.line, mark.column, str(error.problem))
     if isinstance(error, MissingConfigException) and error.missing_cfg_file is not None:
-        group, _, name = str(error.missing_cfg_file).rpartition("/")
         by = re.match(r"In '([^']+)'", str(error))
-        found = conf.find(path, by[1]) if by else None
-        where = f"{conf.shown(found)}, defaults" if found else "defaults"
-        return no_such_choice(group, name, path, where)
-    text = str(error) or str(error.__cause__)
-    # Hydra's advice to append with a plus is wrong here: what is misspelt would only be added silently.
-    lines = [
-        line
-        for line in text.splitlines()
-        if line.strip() and "To append to" not in line and "See https" not in line
-    ]
-    return Mistake("", lines[0] if lines else type(error).__name__, tuple(line.strip() for line in lines[1:]))
+        return mistaken.missing_default(error.missing_cfg_file, by[1] if by else "", path)
+    return mistaken.of_hydra(str(error) or str(error.__cause__) or type(error).__name__)
 
 
 def _resolved(data: dict[str, Any], set_by: Callable[[str], str]) -> dict[str, Any]:

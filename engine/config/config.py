@@ -34,7 +34,8 @@ class Config:
     overrides : tuple of str
         The overrides as typed.
     files : mapping of str to str
-        The file that each config group was read from, for messages: ``{"pipeline": "conf/pipeline/flights.yaml"}``.
+        The file that each config group was read from, for messages:
+        ``{"pipeline": "conf/pipeline/flights.yaml"}``.
     """
 
     data: Mapping[str, Any]
@@ -48,7 +49,7 @@ class Config:
         """Who set a key such as ``stages.squeeze.hi``: ``command line``, or a file."""
         for override in self.overrides:
             name = override.split("=", 1)[0].lstrip("+~")
-            if name == key or key.startswith(name + ".") and "." in name:
+            if name == key or (key.startswith(name + ".") and "." in name):
                 return "command line"
         group = key.split(".", 1)[0]
         return self.files.get(group) or self.files.get("pipeline") or "the config"

@@ -15,7 +15,7 @@ NOT_FINITE = {"inf": math.inf, "+inf": math.inf, "-inf": -math.inf, "nan": math.
 """Texts that are numbers; JSON has no others for them. YAML's have a dot in front."""
 
 
-class Misfit(Exception):
+class Misfit(Exception):  # noqa: N818
     """A value is not of the type.
 
     Parameters
@@ -35,15 +35,16 @@ class Misfit(Exception):
 def convert(value: Any, kind: Any) -> Any:
     """The value as the annotated type.
 
-    A whole number is a float too, and a float without a fraction an int; a boolean is no number, and a text is
-    none but for ``inf``, ``-inf`` and ``nan``. Nothing becomes text.
+    A whole number is a float too, and a float without a fraction an int; a boolean is no number, and of the
+    texts ``inf``, ``-inf`` and ``nan`` alone are. Nothing becomes text.
 
     Parameters
     ----------
     value : object
         A plain value of a composed config, or of a bundle's JSON.
     kind : object
-        ``int``, ``float``, ``bool``, ``str``, an Enum, ``Literal``, ``list``, ``tuple``, ``dict``, a union, ``Any``.
+        ``int``, ``float``, ``bool``, ``str``, an Enum, ``Literal``, ``list``, ``tuple``, ``dict``, a union or
+        ``Any``.
 
     Raises
     ------
@@ -83,7 +84,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
     if isinstance(value, Mapping):
-        return {key if isinstance(key, str) else str(plain(key)): plain(inner) for key, inner in value.items()}
+        return {
+            key if isinstance(key, str) else str(plain(key)): plain(inner) for key, inner in value.items()
+        }
     if isinstance(value, list | tuple):
         return [plain(inner) for inner in value]
     return value
@@ -179,7 +182,7 @@ def _quote_it(value: Any) -> str:
         unquoted, quoted = ("YES, yes, on and true", '"YES"') if value else ("NO, no, off and false", '"NO"')
         return f" YAML reads {unquoted} so; quote it: {quoted}"
     if isinstance(value, int):
-        return f" YAML reads 0{value:o} so too; quote it: \"{value}\"" if value > 7 else f' Quote it: "{value}"'
+        return f' YAML reads 0{value:o} so too; quote it: "{value}"' if value > 7 else f' Quote it: "{value}"'
     if isinstance(value, float):
         return f' Quote it: "{value}"'
     return ""
@@ -195,12 +198,8 @@ def _choice(value: Any, choices: Sequence[Any]) -> Any:
             return choice
     texts = [choice for choice in choices if isinstance(choice, str)]
     hint = did_you_mean(value, texts) if isinstance(value, str) else (_quote_it(value) if texts else "")
-    stop = "." if hint and not isinstance(value, str) else ""
-    return _raise(f"must be one of {', '.join(map(shown, choices))}, not {shown(value)}{stop or ('.' if hint else '')}{hint}")
-
-
-def _raise(message: str) -> Any:
-    raise Misfit(message)
+    allowed = ", ".join(map(shown, choices))
+    raise Misfit(f"must be one of {allowed}, not {shown(value)}{'.' if hint else ''}{hint}")
 
 
 def _union(value: Any, kinds: Sequence[Any]) -> Any:
@@ -240,15 +239,11 @@ def _anything(value: Any) -> Any:
 def _list(value: Any, kind: Any) -> Any:
     arguments = typing.get_args(kind)
     if not isinstance(value, list | tuple):
-        raise Misfit(f"must be a list, not {_described(value)}. Write [{value}]" if _scalar(value) else
-                     f"must be a list, not {_described(value)}")
+        brackets = f"; write [{value}]" if isinstance(value, str | int | float) else ""
+        raise Misfit(f"must be a list, not {_described(value)}{brackets}")
     item = arguments[0] if arguments else Any
     items = [_within(inner, item, f"[{number}]") for number, inner in enumerate(value)]
     return tuple(items) if (typing.get_origin(kind) or kind) is tuple else items
-
-
-def _scalar(value: Any) -> bool:
-    return isinstance(value, str | int | float)
 
 
 def _dict(value: Any, kind: Any) -> dict[Any, Any]:
@@ -279,7 +274,7 @@ def _within(value: Any, kind: Any, place: str) -> Any:
 
 
 def numbers_in(value: Any) -> Iterator[tuple[str, float]]:
-    """The numbers that an option's bounds hold for, with their places: the value itself, or a list's items."""
+    """The numbers that an option's bounds hold for, and where: the value itself, or a list's items."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         yield "", value
     elif isinstance(value, list | tuple):

@@ -9,7 +9,7 @@ from engine.errors import ConfigError, Mistake
 
 
 def packaged_conf() -> Path:
-    """The folder of the configs that the engine brings: in a wheel inside the package, in a checkout beside it."""
+    """The folder of the engine's own configs: in a wheel inside the package, in a checkout beside it."""
     package = Path(__file__).resolve().parents[1]
     inside = package / "conf"
     return inside if inside.is_dir() else package.parent / "conf"

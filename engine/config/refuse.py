@@ -7,8 +7,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from engine.config import folders as conf
 from engine.config.change import SET_BY
 from engine.config.config import PIPELINE_KEYS, ROOT_KEYS
@@ -113,8 +111,7 @@ def _files_with(key: str, path: Sequence[Path], chosen: Mapping[str, str | None]
         found = conf.find(path, f"{group}/{name}") if name is not None else None
         if found is None:
             continue
-        loaded = yaml.safe_load(found.read_text(encoding="utf-8"))
-        if isinstance(loaded, dict) and key in loaded:
+        if re.search(rf"^{re.escape(key)}\s*:", found.read_text(encoding="utf-8"), re.MULTILINE):
             yield conf.shown(found)
 
 

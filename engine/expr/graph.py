@@ -352,7 +352,9 @@ def _describe_one(node: Expr, args: list[str]) -> str:
     if node.op == "const":
         return repr(node.data)
     if node.op == "lookup":
-        shown = ", ".join(f"{t!r}: {v:g}" for t, v in zip(node.data.texts[:3], node.data.values, strict=False))
+        shown = ", ".join(
+            f"{t!r}: {v:g}" for t, v in zip(node.data.texts[:3], node.data.values, strict=False)
+        )
         more = ", …" if len(node.data.texts) > 3 else ""
         return f"lookup({args[0]}, {{{shown}{more}}})"
     if node.op == "choose":

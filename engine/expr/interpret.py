@@ -70,16 +70,14 @@ def _evaluate(node: Expr, args: list[Any], leaves: Mapping[Leaf, Values]) -> Any
 
 
 def lookup_table(data: Any, texts: Sequence[str]) -> Any:
-    """A look-up's values by category code, for a column with this vocabulary: float64 ``(2 + len(texts),)``."""
+    """A look-up's values by category code, for this vocabulary: float64 ``(2 + len(texts),)``."""
     own = dict(zip(data.texts, data.values, strict=True))
     return np.array([data.missing, data.unknown, *(own.get(text, data.unknown) for text in texts)])
 
 
 def _finish(root: Expr, values: Any, rows: int) -> Values:
     if isinstance(values, Categories):
-        if len(values) == rows:
-            return values
-        return Categories(np.full(rows, values.codes, np.int32), values.texts)
+        return Categories(np.array(np.broadcast_to(values.codes, (rows,))), values.texts)
     if root.kind is Kind.NUMBER:
         out = np.array(np.broadcast_to(np.asarray(values, np.float64), (rows,)))
         out[np.isnan(out)] = np.nan

@@ -1,4 +1,4 @@
-"""The operators of the expression graph: each with its scalar form (compiled) and its array form (interpreted).
+"""The operators of the expression graph: each in scalar form (compiled) and in array form (interpreted).
 
 The two forms of one operator stand side by side here and must agree to the bit; `tests/expr` checks it.
 Transcendental functions call the C library in both (`engine.expr.libm`), because NumPy's own differ

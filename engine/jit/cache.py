@@ -92,10 +92,10 @@ def _stored(name: str, source: str) -> Path:
         try:
             with os.fdopen(handle, "w") as file:
                 file.write(source)
-            os.replace(temporary, path)
+            Path(temporary).replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)
+                Path(temporary).unlink()
             raise
     return path
 

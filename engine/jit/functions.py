@@ -20,7 +20,8 @@ from engine.expr import libm
 from engine.values import NAT
 
 __all__ = [
-    "NAN", "NAT", "clip", "exp", "float32", "float32s", "float64", "float64s", "floor", "int32", "int32s", "int64s",
+    "NAN", "NAT", "clip", "exp", "float32", "float32s", "float64", "float64s", "floor", "int32", "int32s",
+    "int64s",
     "log", "log1p", "maximum", "minimum", "sqrt", "uint8s",
 ]  # fmt: skip
 

@@ -33,7 +33,7 @@ class Step:
     columns: tuple[Column, ...]
 
 
-class StageMistake(UserError):
+class StageError(UserError):
     """What is wrong with one stage: sentences, each with the key it concerns."""
 
     def __init__(self, found: Sequence[tuple[str, str]]) -> None:
@@ -46,20 +46,22 @@ def selected_by(planned: PlannedStage, columns: Sequence[Column]) -> list[Column
 
     Raises
     ------
-    StageMistake
+    StageError
         A selector fits nothing, or a column of another kind.
     """
     if not planned.stage.selects:
         if planned.columns:
-            raise StageMistake([("columns", f"{planned.stage.use!r} takes no columns")])
+            raise StageError([("columns", f"{planned.stage.use!r} takes no columns")])
         return list(columns)
     if not planned.columns and not planned.stage.select_all:
-        raise StageMistake([("columns", f"{planned.stage.use!r} needs columns: names, globs (temp_*) or kinds (numbers)")])
+        raise StageError(
+            [("columns", f"{planned.stage.use!r} needs columns: names, globs (temp_*) or kinds (numbers)")]
+        )
     chosen, problems = select(planned.columns, columns, planned.stage.accepts)
     if problems:
-        raise StageMistake([("columns", problem) for problem in problems])
+        raise StageError([("columns", problem) for problem in problems])
     if not chosen:
-        raise StageMistake([("columns", f"selects no column; columns here: {listing(map(str, columns))}")])
+        raise StageError([("columns", f"selects no column; columns here: {listing(map(str, columns))}")])
     return chosen
 
 
@@ -70,7 +72,7 @@ def merge(
 
     Raises
     ------
-    StageMistake
+    StageError
         A new column has the name of one that is there.
     """
     replaces = isinstance(planned.stage, ColumnStage) and not planned.into
@@ -78,8 +80,13 @@ def merge(
     after = {c.name: c for c in columns if c.name not in gone}
     for column in made:
         if column.name in after and not replaces:
-            raise StageMistake(
-                [("into", f"makes a column {column.name!r}, and there is one already: give another name with into")]
+            raise StageError(
+                [
+                    (
+                        "into",
+                        f"makes a column {column.name!r}, and there is one already: give another name",
+                    )
+                ]
             )
         after[column.name] = column
     return tuple(after.values())
@@ -89,11 +96,16 @@ def column_names(planned: PlannedStage, selected: Sequence[Column]) -> list[str]
     """The names that a `ColumnStage` gives the columns it makes."""
     if not planned.into:
         if planned.drop:
-            raise StageMistake([("drop", "the stage changes its columns in place; drop needs into")])
+            raise StageError([("drop", "the stage changes its columns in place; drop needs into")])
         return [c.name for c in selected]
     if len(selected) != 1:
-        raise StageMistake(
-            [("into", f"names one column, and {len(selected)} are selected: {listing(c.name for c in selected)}")]
+        raise StageError(
+            [
+                (
+                    "into",
+                    f"names one column; {len(selected)} are selected: {listing(c.name for c in selected)}",
+                )
+            ]
         )
     return [planned.into]
 
@@ -103,13 +115,13 @@ def advance(planned: PlannedStage, columns: Sequence[Column], target: Kind | Non
 
     Raises
     ------
-    StageMistake
+    StageError
     """
     stage = planned.stage
     selected = selected_by(planned, columns)
     problems = list(stage.check(selected))
     if problems:
-        raise StageMistake([("", problem) for problem in problems])
+        raise StageError([("", problem) for problem in problems])
     if isinstance(stage, SchemaStage):
         by_name = {c.name: c for c in columns}
         arranged = stage.arrange([c.name for c in columns], [c.name for c in selected])
@@ -124,13 +136,20 @@ def advance(planned: PlannedStage, columns: Sequence[Column], target: Kind | Non
         if isinstance(declared, Kind):
             made = [Column(planned.into or planned.label, declared)]
         elif planned.into:
-            raise StageMistake([("into", f"names one column, and {stage.use!r} makes several")])
+            raise StageError([("into", f"names one column, and {stage.use!r} makes several")])
         else:
             made = list(declared)
     elif isinstance(stage, ScoreStage):
         made = score_columns(planned, stage.declare(selected, target))
     else:
-        raise StageMistake([("use", f"{stage.use!r} is of a kind that pipelines can't hold: {type(stage).__mro__[1].__name__}")])
+        raise StageError(
+            [
+                (
+                    "use",
+                    f"{stage.use!r} is a {type(stage).__mro__[1].__name__}, which pipelines can't hold",
+                )
+            ]
+        )
     return Step(planned.label, tuple(selected), tuple(made), merge(planned, columns, selected, made))
 
 
@@ -176,7 +195,7 @@ def check(plan: Plan, set_by: Callable[[str], str]) -> list[Mistake]:
     for planned in plan.stages:
         try:
             step = advance(planned, columns, target_kind(plan))
-        except StageMistake as error:
+        except StageError as error:
             return [_mistake(planned, key, text, set_by) for key, text in error.found]
         except UserError as error:
             return [_mistake(planned, "", str(error), set_by)]
@@ -190,7 +209,9 @@ def check(plan: Plan, set_by: Callable[[str], str]) -> list[Mistake]:
         twice = sorted(set(plan.keep) & {c.name for c in output_columns(plan, steps)})
         if twice:
             mistakes.append(
-                Mistake("keep", f"{listing(twice)} would stand in the output twice: it is an output column, too")
+                Mistake(
+                    "keep", f"{listing(twice)} would stand in the output twice: it is an output column, too"
+                )
             )
     return mistakes
 

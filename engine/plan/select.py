@@ -60,7 +60,9 @@ def select(
                 found = [Column(selector, pattern.kind, pattern.single)]
             if not found:
                 hint = did_you_mean(selector, [c.name for c in columns])
-                problems.append(f"there is no column {selector!r}.{hint} Columns here: {listing(map(str, columns))}")
+                problems.append(
+                    f"there is no column {selector!r}.{hint} Columns here: {listing(map(str, columns))}"
+                )
             elif found[0].kind not in accepts:
                 problems.append(f"{selector!r} is a {found[0].kind}, and this stage takes {_kinds(accepts)}")
                 found = []
@@ -91,7 +93,9 @@ def _stem(glob: str) -> str:
     return glob[:cut]
 
 
-def _nothing(selector: str, matching: list[Column], columns: Sequence[Column], accepts: Sequence[Kind]) -> str:
+def _nothing(
+    selector: str, matching: list[Column], columns: Sequence[Column], accepts: Sequence[Kind]
+) -> str:
     if matching:
         return f"{selector!r} matches {listing(map(str, matching))}, and this stage takes {_kinds(accepts)}"
     return f"{selector!r} matches no column; columns here: {listing(map(str, columns))}"

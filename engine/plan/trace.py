@@ -11,7 +11,7 @@ import numpy as np
 from engine.errors import UserError
 from engine.expr.graph import Expr, as_number
 from engine.plan.flow import (
-    StageMistake,
+    StageError,
     Step,
     column_names,
     input_columns,
@@ -82,11 +82,15 @@ def selected(planned: PlannedStage, state: State) -> list[Column]:
     """
     try:
         return selected_by(planned, [column for column, _ in state.values()])
-    except StageMistake as error:
-        raise UserError("\n".join(f"stages.{planned.label}.{key or 'columns'}: {text}" for key, text in error.found)) from None
+    except StageError as error:
+        raise UserError(
+            "\n".join(f"stages.{planned.label}.{key or 'columns'}: {text}" for key, text in error.found)
+        ) from None
 
 
-def trace_stage(planned: PlannedStage, learned: Learned, state: State) -> tuple[State, Step, ScorePoint | None]:
+def trace_stage(
+    planned: PlannedStage, learned: Learned, state: State
+) -> tuple[State, Step, ScorePoint | None]:
     """The columns after one stage."""
     stage = planned.stage
     columns = [column for column, _ in state.values()]
@@ -99,7 +103,9 @@ def trace_stage(planned: PlannedStage, learned: Learned, state: State) -> tuple[
         return after, Step(planned.label, tuple(chosen), (), tuple(c for c, _ in after.values())), None
     if isinstance(stage, ColumnStage):
         for i, (name, column) in enumerate(zip(column_names(planned, chosen), chosen, strict=True)):
-            node = stage.express(state[column.name][1], {key: _item(value, i) for key, value in learned.items()})
+            node = stage.express(
+                state[column.name][1], {key: _item(value, i) for key, value in learned.items()}
+            )
             made.append((Column(name, node.kind), node))
     elif isinstance(stage, RowStage):
         result = stage.express({c.name: state[c.name][1] for c in chosen}, learned)
@@ -116,7 +122,7 @@ def trace_stage(planned: PlannedStage, learned: Learned, state: State) -> tuple[
     made_columns = tuple(column for column, _ in made)
     try:
         merged = merge(planned, columns, chosen, made_columns)
-    except StageMistake as error:
+    except StageError as error:
         raise UserError("\n".join(f"stages.{planned.label}: {text}" for _, text in error.found)) from None
     nodes = {name: node for name, (_, node) in state.items()} | {column.name: node for column, node in made}
     after = {column.name: (column, nodes[column.name]) for column in merged}

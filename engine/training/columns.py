@@ -41,7 +41,8 @@ def read_columns(
         if name not in table.schema.names:
             raise DataError(
                 f"{where}: there is no column {name!r} in the labelled table."
-                f"{did_you_mean(name, table.schema.names)}\n  columns there: {listing(table.schema.names, 40)}"
+                f"{did_you_mean(name, table.schema.names)}\n"
+                f"  columns there: {listing(table.schema.names, 40)}"
             )
         kind = known.get(name) or _kind_of(table, name, text=text, where=where)
         item = Input(name, Kind.NUMBER if kind is Kind.BOOLEAN else kind, invalid="null")
@@ -63,7 +64,9 @@ def _kind_of(table: pa.Table, name: str, *, text: bool, where: str) -> Kind:
         return Kind.TIMESTAMP
     if pt.is_string(value) or pt.is_large_string(value) or pt.is_string_view(value):
         return Kind.CATEGORY
-    raise DataError(f"{where}: the column {name!r} is of type {found}; expected numbers, text, timestamps or booleans")
+    raise DataError(
+        f"{where}: the column {name!r} is of type {found}; expected numbers, text, timestamps or booleans"
+    )
 
 
 def _kind_of_text(table: pa.Table, name: str) -> Kind:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from engine.decode import TableDecoder
 from engine.encode import to_arrow
 from engine.errors import DataError
+from engine.golden import golden_rows
 from engine.pipeline import Fitted, Pipeline
 from engine.plan.plan import Plan
 from engine.schema import Column, Kind
@@ -25,7 +26,13 @@ from engine.values import Categories, FloatArray, Values, take
 
 
 def fit_plan(
-    plan: Plan, table: pa.Table, *, text: bool = False, overrides: tuple[str, ...] = (), progress: Progress
+    plan: Plan,
+    table: pa.Table,
+    *,
+    text: bool = False,
+    overrides: tuple[str, ...] = (),
+    progress: Progress,
+    interpreted: bool = False,
 ) -> Pipeline:
     """Fit a plan.
 
@@ -39,6 +46,8 @@ def fit_plan(
     overrides : tuple of str
         Kept in the bundle's manifest.
     progress : callable
+    interpreted : bool
+        Score by the interpreter; nothing is compiled.
 
     Raises
     ------
@@ -67,9 +76,9 @@ def fit_plan(
         None if extra["group"] is None else extra["group"][used],
     )
     learned, values = learn(plan, data, progress)
-    pipeline = Pipeline(plan, learned, None, overrides)
+    pipeline = Pipeline(plan, learned, None, overrides, interpreted=interpreted)
     fitted = _report(pipeline, table, decoded.columns, labels, parts, values, len(parts.train), text)
-    return Pipeline(plan, learned, fitted, overrides)
+    return Pipeline(plan, learned, fitted, overrides, interpreted=interpreted)
 
 
 def label(plan: Plan, table: pa.Table, *, text: bool) -> tuple[Labels, Parts, dict[str, Any]]:
@@ -78,12 +87,16 @@ def label(plan: Plan, table: pa.Table, *, text: bool) -> tuple[Labels, Parts, di
     labels = read_target(plan.target, table, kinds, text=text)
     column = None
     if plan.split.column:
-        column = read_columns(table, [plan.split.column], kinds, text=text, where="split.column")[plan.split.column]
+        column = read_columns(table, [plan.split.column], kinds, text=text, where="split.column")[
+            plan.split.column
+        ]
     seed = plan.seed if plan.split.seed is None else plan.split.seed
     parts = split_rows(plan.split, labels.known, column, seed)
     extra: dict[str, Any] = {"weight": None, "group": None}
     if plan.weight:
-        extra["weight"] = _weights(read_columns(table, [plan.weight], kinds, text=text, where="weight")[plan.weight], plan.weight)
+        extra["weight"] = _weights(
+            read_columns(table, [plan.weight], kinds, text=text, where="weight")[plan.weight], plan.weight
+        )
     if plan.group:
         _, values = read_columns(table, [plan.group], kinds, text=text, where="group")[plan.group]
         flat = values.codes if isinstance(values, Categories) else values
@@ -96,7 +109,9 @@ def _weights(column: tuple[Kind, Values], name: str) -> FloatArray:
     if isinstance(values, Categories) or kind is Kind.TIMESTAMP:
         raise DataError(f"weight: {name!r} is a {kind}; expected a number")
     if not (np.isfinite(values).all() and (values >= 0).all()):
-        raise DataError(f"weight: {name!r} has missing, infinite or negative values; expected numbers from 0 up")
+        raise DataError(
+            f"weight: {name!r} has missing, infinite or negative values; expected numbers from 0 up"
+        )
     return np.asarray(values, np.float64)
 
 
@@ -111,7 +126,9 @@ def scores_of(pipeline: Pipeline, columns: Mapping[str, Values], rows: np.ndarra
     from dataclasses import replace
 
     names = tuple(score_columns(pipeline))
-    scoring = Pipeline(replace(pipeline.plan, outputs=names), pipeline.learned, interpreted=pipeline.interpreted)
+    scoring = Pipeline(
+        replace(pipeline.plan, outputs=names), pipeline.learned, interpreted=pipeline.interpreted
+    )
     layout = scoring.layout
     coded = {name: recode(take(columns[name], rows), layout.vocabularies.get(name)) for name in layout.reads}
     found = scoring.program.many(len(rows), coded)
@@ -171,9 +188,7 @@ def _golden(
     for name in pipeline.plan.keep:
         raw.setdefault(name, table.column(name).take(pa.array(rows)).combine_chunks())
     given = pa.RecordBatch.from_pydict(raw)
-    answer = pipeline.predict_many(given).combine_chunks()
-    flat = pa.RecordBatch.from_arrays([c.chunk(0) for c in answer.columns], names=answer.schema.names)
-    return pa.table({"row": given.to_struct_array(), "answer": flat.to_struct_array()})
+    return golden_rows(pipeline, given)
 
 
 def fingerprint(table: pa.Table) -> Mapping[str, Any]:

@@ -48,7 +48,9 @@ class TrainingData:
     group: NDArray[np.int64] | None = None
 
 
-def learn(plan: Plan, data: TrainingData, progress: Progress) -> tuple[dict[str, Learned], Mapping[str, Values]]:
+def learn(
+    plan: Plan, data: TrainingData, progress: Progress
+) -> tuple[dict[str, Learned], Mapping[str, Values]]:
     """Fit every stage that learns.
 
     Parameters
@@ -119,7 +121,7 @@ def _learn_stage(
     try:
         return stage.fit(train.columns, context)
     except UserError as error:
-        raise type(error)(f"stages.{planned.label}: {error}") from None
+        raise UserError(f"stages.{planned.label}: {error}") from None
 
 
 def _part(columns: Mapping[str, Values], data: TrainingData, rows: NDArray[np.int64]) -> Part:

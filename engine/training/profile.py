@@ -46,7 +46,12 @@ def profile(parts: Iterable[tuple[str, Mapping[str, Values]]]) -> pa.Table:
 
 def _row(part: str, name: str, values: Values) -> Mapping[str, object]:
     missing = is_missing(values) if not _is_boolean(values) else np.zeros(len(values), bool)
-    row: dict[str, object] = {"part": part, "column": name, "rows": len(values), "missing": int(missing.sum())}
+    row: dict[str, object] = {
+        "part": part,
+        "column": name,
+        "rows": len(values),
+        "missing": int(missing.sum()),
+    }
     if isinstance(values, Categories):
         counts = np.bincount(values.codes, minlength=FIRST + len(values.texts))[FIRST:]
         order = np.argsort(-counts, kind="stable")

@@ -25,7 +25,9 @@ class Parts:
     test: Rows
 
 
-def split_rows(split: Split, known: NDArray[np.bool_], column: tuple[Kind, Values] | None, seed: int) -> Parts:
+def split_rows(
+    split: Split, known: NDArray[np.bool_], column: tuple[Kind, Values] | None, seed: int
+) -> Parts:
     """Part the rows that have a target.
 
     Parameters
@@ -44,7 +46,13 @@ def split_rows(split: Split, known: NDArray[np.bool_], column: tuple[Kind, Value
     """
     rows = np.flatnonzero(known)
     if split.kind == "kfold":
-        raise ConfigError([Mistake("split.kind", "kfold is for cross-validation; fit and evaluate take time, random or group")])
+        raise ConfigError(
+            [
+                Mistake(
+                    "split.kind", "kfold is for cross-validation; fit and evaluate take time, random or group"
+                )
+            ]
+        )
     if split.kind == "random":
         order = np.random.default_rng([seed, 1]).permutation(len(rows))
         parts = _by_rank(rows, order, split)
@@ -53,11 +61,23 @@ def split_rows(split: Split, known: NDArray[np.bool_], column: tuple[Kind, Value
             raise ConfigError([Mistake("split.column", f"is needed for split.kind={split.kind}")])
         missing = int(is_missing(column[1])[rows].sum())
         if missing:
-            raise DataError(f"split: {split.column!r} is missing in {missing:,} of {len(rows):,} labelled rows; a split by {split.kind} needs it in each")
-        parts = _by_time(rows, column, split) if split.kind == "time" else _by_group(rows, column, split, seed)
-    for name, asked in (("train", 1.0 - split.valid - split.test), ("valid", split.valid), ("test", split.test)):
+            raise DataError(
+                f"split: {split.column!r} is missing in {missing:,} of {len(rows):,} labelled rows; "
+                f"a split by {split.kind} needs it in each"
+            )
+        parts = (
+            _by_time(rows, column, split) if split.kind == "time" else _by_group(rows, column, split, seed)
+        )
+    for name, asked in (
+        ("train", 1.0 - split.valid - split.test),
+        ("valid", split.valid),
+        ("test", split.test),
+    ):
         if asked > 0 and not len(getattr(parts, name)):
-            raise DataError(f"split: the {name} part got none of the {len(rows):,} labelled rows; change split.valid, split.test or the data")
+            raise DataError(
+                f"split: the {name} part got none of the {len(rows):,} labelled rows; "
+                "change split.valid, split.test or the data"
+            )
     return parts
 
 
@@ -75,7 +95,9 @@ def _by_time(rows: Rows, column: tuple[Kind, Values], split: Split) -> Parts:
     """Rows of one moment stay together; ``gap`` before each boundary belongs to no part."""
     kind, values = column
     if isinstance(values, Categories):
-        raise DataError(f"split: {split.column!r} is a category; a split by time needs a timestamp or a number")
+        raise DataError(
+            f"split: {split.column!r} is a category; a split by time needs a timestamp or a number"
+        )
     at = values[rows]
     gap = split.gap * 1e6 if kind is Kind.TIMESTAMP else split.gap
     order = np.sort(at)
@@ -100,6 +122,8 @@ def _by_group(rows: Rows, column: tuple[Kind, Values], split: Split, seed: int) 
     ends = np.cumsum(counts[order]) / len(rows)
     train_share = 1.0 - split.valid - split.test
     part_of_group = np.empty(len(counts), np.int8)
-    part_of_group[order] = np.where(ends <= train_share + 1e-12, 0, np.where(ends <= train_share + split.valid + 1e-12, 1, 2))
+    part_of_group[order] = np.where(
+        ends <= train_share + 1e-12, 0, np.where(ends <= train_share + split.valid + 1e-12, 1, 2)
+    )
     part = part_of_group[group]
     return Parts(rows[part == 0], rows[part == 1], rows[part == 2])

@@ -68,10 +68,16 @@ def read_target(target: Target | None, table: pa.Table, known: Mapping[str, Kind
         kind, values = _evaluate(target.value, columns, table.num_rows)
     classes: tuple[str, ...] = ()
     if kind is Kind.TIMESTAMP:
-        raise DataError(f"target: {target.column or target.value!r} is a timestamp; expected numbers, text or booleans")
+        raise DataError(
+            f"target: {target.column or target.value!r} is a timestamp; expected numbers, text or booleans"
+        )
     if isinstance(values, Categories):
-        classes = tuple(sorted({values.texts[code - FIRST] for code in np.unique(values.codes[there]) if code >= FIRST}))
-        rank = np.array([np.nan, np.nan, *(classes.index(t) if t in classes else np.nan for t in values.texts)])
+        classes = tuple(
+            sorted({values.texts[code - FIRST] for code in np.unique(values.codes[there]) if code >= FIRST})
+        )
+        rank = np.array(
+            [np.nan, np.nan, *(classes.index(t) if t in classes else np.nan for t in values.texts)]
+        )
         y = rank[values.codes]
     else:
         y = np.where(there, values.astype(np.float64), np.nan)
@@ -99,7 +105,9 @@ def _evaluate(text: str, columns: Mapping[str, tuple[Kind, Values]], rows: int) 
 def _check_varied(target: Target, y: FloatArray, kind: Kind, rows: int) -> None:
     what = target.column or target.value
     if not len(y):
-        raise DataError(f"target: none of the {rows:,} rows has a value for {what!r}; there is nothing to learn from")
+        raise DataError(
+            f"target: none of the {rows:,} rows has a value for {what!r}; there is nothing to learn from"
+        )
     if (y == y[0]).all():
         shown = ("true" if y[0] else "false") if kind is Kind.BOOLEAN else f"{y[0]:g}"
         same = "the same class" if kind is Kind.CATEGORY else f"the same value, {shown}"

@@ -1,0 +1,240 @@
+"""The verbs: what each does, which keys of the config it takes, and what its help says."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine import __version__
+from engine.cli.arguments import Arguments, root_key
+from engine.config.config import PIPELINE_KEYS, ROOT_KEYS
+from engine.errors import ConfigError, Mistake, listing
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb of the command line.
+
+    Parameters
+    ----------
+    name : str
+        Its module in ``engine.cli``, too, whose ``run(arguments)`` returns the exit code.
+    summary : str
+        One line for the list of verbs.
+    usage : str
+        What follows its name.
+    keys : tuple of str
+        The root keys that it takes besides the pipeline's own.
+    help : tuple of (str, str)
+        What can be typed, and what it means.
+    examples : tuple of str
+    pipeline : bool
+        Whether it takes a pipeline and the keys of one.
+    names : bool
+        Whether it takes names.
+    """
+
+    name: str
+    summary: str
+    usage: str
+    keys: tuple[str, ...]
+    help: tuple[tuple[str, str], ...]
+    examples: tuple[str, ...]
+    pipeline: bool = True
+    names: bool = False
+
+    def run(self, arguments: Arguments) -> int:
+        """Do it; returns the exit code."""
+        run: Callable[[Arguments], int] = importlib.import_module(f"engine.cli.{self.name}").run
+        return run(arguments)
+
+
+_PIPELINE = ("pipeline=NAME", "the pipeline in conf/pipeline/NAME.yaml, or in your --config-dir")
+_BUNDLE = ("bundle=PATH", "a fitted pipeline: the folder of a bundle, or of one of its versions")
+_SOURCE = ("source.path=PATH", "what to read: a file, a folder or a pattern; its ending tells the format")
+_CHANGE = ("stages.LABEL.OPTION=…", "any key of the pipeline may be changed; ~stages.LABEL removes a stage")
+_RUNTIME = ("stages.LABEL.OPTION=…", "on a bundle: options marked runtime, where nothing learned lies behind")
+_PLUGINS = ("plugins=[DIR]", "folders with stages of your own")
+
+VERBS = (
+    Verb(
+        "demo",
+        "the main job on real data: fit, batch, one row at a time, and a check that both gave the same bits",
+        "[overrides]",
+        (),
+        (_CHANGE,),
+        ("engine demo", "engine demo stages.model.rounds=50"),
+    ),
+    Verb(
+        "fit",
+        "labelled source → bundle, with the metrics of a held-out part",
+        "pipeline=NAME source.path=PATH [overrides]",
+        ("plugins", "bundle", "source", "experiment"),
+        (
+            _PIPELINE,
+            _SOURCE,
+            ("bundle=PATH", "where to save (bundles/NAME); without pipeline=, the bundle that is fitted again"),
+            ("target.column=NAME", "what is learned; or 'target.value=\"arr_delay >= 15\"'"),
+            ("split.kind=…", "time, random or group; split.column, split.valid, split.test"),
+            _CHANGE,
+            _PLUGINS,
+        ),
+        ("engine fit pipeline=flights source.path=flights.parquet stages.model.rounds=300",),
+    ),
+    Verb(
+        "batch",
+        "bundle + source → sink: scores every row of a source",
+        "bundle=PATH source.path=PATH sink.path=PATH [overrides]",
+        ("plugins", "bundle", "source", "sink", "rejects", "executor", "experiment"),
+        (
+            _BUNDLE,
+            ("pipeline=NAME", "instead of a bundle, where nothing is to be learned"),
+            _SOURCE,
+            ("sink.path=PATH", "where to write: a file, by its ending; without one, a folder of parts"),
+            ("sink.mode=error", "what happens to a sink that is there: error, append or replace"),
+            ("rejects.path=PATH", "where refused rows go"),
+            ("rejects.max=0.01", "how many refused rows are bearable: a count, or a share below 1"),
+            ("executor.threads=N", "threads (all processors)"),
+            _RUNTIME,
+        ),
+        ("engine batch bundle=bundles/flights source.path=new.parquet sink.path=scores.parquet",),
+    ),
+    Verb(
+        "evaluate",
+        "bundle + labelled source → metrics",
+        "bundle=PATH source.path=PATH [overrides]",
+        ("plugins", "bundle", "source", "experiment"),
+        (
+            _BUNDLE,
+            ("pipeline=NAME", "instead of a bundle, where nothing is to be learned"),
+            _SOURCE,
+            ("target.column=NAME", "another target than the pipeline's; or target.value=EXPRESSION"),
+            ("split.part=test", "only this part, as fit splits; else all labelled rows"),
+            _RUNTIME,
+        ),
+        ("engine evaluate bundle=bundles/flights source.path=labelled.parquet --json",),
+    ),
+    Verb(
+        "check",
+        "everything that batch does, short of reading data",
+        "bundle=PATH | pipeline=NAME [source.path=PATH] [sink.path=PATH] [overrides]",
+        ("plugins", "bundle", "source", "sink", "rejects", "executor", "experiment"),
+        (_BUNDLE, _PIPELINE, _SOURCE, ("sink.path=PATH", "whether it can be written"), _CHANGE),
+        ("engine check bundle=bundles/flights source.path=new.parquet sink.path=scores.parquet",),
+    ),
+    Verb(
+        "explain",
+        "the compiled pipeline: stages, columns, what was fused and pruned",
+        "bundle=PATH | pipeline=NAME [overrides]",
+        ("plugins", "bundle", "kernel", "experiment"),
+        (_BUNDLE, _PIPELINE, ("kernel=true", "print the emitted source, too"), _CHANGE),
+        ("engine explain bundle=bundles/flights", "engine explain pipeline=flights ~stages.squeeze"),
+    ),
+    Verb(
+        "stages",
+        "every stage, where it comes from; with a NAME: its options and defaults",
+        "[NAME…]",
+        ("plugins",),
+        (("NAME", "the stages to show in full"), _PLUGINS),
+        ("engine stages", "engine stages clip", "engine stages xgboost --json"),
+        pipeline=False,
+        names=True,
+    ),
+)
+
+_FLAGS = (
+    ("--config-dir DIR", "your own folder of configs, such as DIR/pipeline/NAME.yaml"),
+    ("-m", "run once for each combination of values (not built yet)"),
+    ("--json", "the result as JSON on stdout"),
+    ("--help", "this, or what a verb does: engine VERB --help"),
+    ("--version", "the engine's version"),
+)
+
+
+def verb_names() -> list[str]:
+    """The names of all verbs."""
+    return [verb.name for verb in VERBS]
+
+
+def check_keys(verb: Verb, arguments: Arguments) -> None:
+    """Refuse keys that the verb would ignore.
+
+    Raises
+    ------
+    ConfigError
+    """
+    taken = {*verb.keys, *(PIPELINE_KEYS if verb.pipeline else ())}
+    if "bundle" in verb.keys:
+        taken |= {"pipeline"}
+    mistakes = []
+    for key in dict.fromkeys(root_key(override) for override in arguments.overrides):
+        if key in taken or key not in (*ROOT_KEYS, "pipeline"):
+            continue  # compose knows what to say of a key that doesn't exist
+        mistakes.append(Mistake(key, f"engine {verb.name} doesn't take {key!r}", (_takers(key),)))
+    if mistakes:
+        raise ConfigError(mistakes)
+
+
+def unread_keys() -> tuple[str, ...]:
+    """Root keys that no verb reads."""
+    read = {key for verb in VERBS for key in verb.keys}
+    return tuple(key for key in ROOT_KEYS if key not in read and key not in PIPELINE_KEYS)
+
+
+def _takers(key: str) -> str:
+    own = [
+        verb.name
+        for verb in VERBS
+        if key in verb.keys
+        or (key == "pipeline" and "bundle" in verb.keys)
+        or (key in PIPELINE_KEYS and verb.pipeline)
+    ]
+    return f"taken by: {listing(own)}" if own else "it isn't built yet: no verb takes it"
+
+
+# -- help
+
+
+def general_help() -> str:
+    """What ``engine --help`` says."""
+    lines = [
+        f"engine {__version__}: declarative XGBoost inference pipelines; the same bits in batch and in real time.",
+        "",
+        "usage: engine VERB [NAME…] [key=value…] [flags]",
+        "",
+        "verbs",
+        *_pairs([(verb.name, verb.summary) for verb in VERBS]),
+        "",
+        "flags, anywhere",
+        *_pairs(_FLAGS),
+        "",
+        "key=value changes the config; +key=value adds to it, ~key removes. A value with '=', blanks or",
+        "brackets needs quotes inside of quotes: 'source.path=\"data/year=2013\"'",
+        "",
+        "exit codes: 0 done, 1 a bug in the engine, 2 a mistake to mend, 4 a check failed, 130 interrupted",
+    ]
+    return "\n".join(lines)
+
+
+def verb_help(verb: Verb) -> str:
+    """What ``engine VERB --help`` says."""
+    flags = [pair for pair in _FLAGS if pair[0] != "--version"]
+    lines = [
+        f"usage: engine {verb.name} {verb.usage}",
+        "",
+        f"{verb.summary[0].upper()}{verb.summary[1:]}.",
+        "",
+        *_pairs(verb.help),
+        "",
+        *_pairs(flags),
+        "",
+        "such as",
+        *(f"  {example}" for example in verb.examples),
+    ]
+    return "\n".join(lines)
+
+
+def _pairs(pairs: tuple[tuple[str, str], ...] | list[tuple[str, str]]) -> list[str]:
+    width = max(len(name) for name, _ in pairs)
+    return [f"  {name:<{width}}  {text}" for name, text in pairs]

@@ -1,0 +1,97 @@
+"""What Hydra and YAML complain about, in the engine's words."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from engine.config import folders as conf
+from engine.errors import Mistake, did_you_mean, listing
+
+
+def unparsable(text: str, pipelines: Collection[str], reads: Callable[[str], Any], reason: str) -> Mistake:
+    """An override that the parser can't read; where quotes mend it, with the form that works.
+
+    Parameters
+    ----------
+    text : str
+    pipelines : collection of str
+        Names that may have been meant for ``pipeline=NAME``.
+    reads : callable
+        The value that the parser reads in an override, or None.
+    reason : str
+        What the parser said.
+    """
+    key, equals, value = text.partition("=")
+    said = f"the parser says: {reason.splitlines()[0]}"
+    if not equals:
+        if text in pipelines:
+            return Mistake("", f"{text!r} is no override; did you mean pipeline={text}?")
+        return Mistake("", f"{text!r} is no override: write key=value, +key=value or ~key")
+    where = key.lstrip("+~")
+    if value.startswith(("{", "[")):
+        notes = (
+            "a text in it that holds blanks, '=', ':' or brackets needs double quotes of its own:",
+            "  '+stages.speed={use: expr, value: \"dep_delay / (distance + 1)\"}'",
+            said,
+        )
+        return Mistake(where, f"can't read the list or mapping {value}", notes)
+    escaped = value.replace('"', '\\"')
+    quoted = f'{key}="{escaped}"'
+    if reads(quoted) != value:
+        return Mistake("", f"can't read the override {text!r}", (said,))
+    return Mistake(where, f"the value {value!r} needs quotes", (f"write: {shlex.quote(quoted)}",))
+
+
+def several_values(text: str) -> Mistake:
+    """A value that Hydra would sweep over."""
+    key, _, value = text.partition("=")
+    notes = (f"as a list: '{key}=[{value}]'", "to run it once for each value: add -m")
+    return Mistake(key.lstrip("+"), f"{value!r} is several values", notes)
+
+
+def no_such_choices(group: str, chosen: Any, path: Sequence[Path]) -> list[Mistake]:
+    """The mistakes in what was chosen for a group: a name, a list of names, or None."""
+    names = [str(name) for name in (chosen if isinstance(chosen, list) else [chosen]) if name is not None]
+    return [no_such_choice(group, name, path) for name in names if conf.find(path, f"{group}/{name}") is None]
+
+
+def no_such_choice(group: str, name: str, path: Sequence[Path], where: str = "") -> Mistake:
+    """A group that has no file of this name."""
+    names = conf.choices(path, group)
+    kind = "choices" if "/" in group else f"{group}s"
+    looked = ", ".join(conf.shown(folder / group) for folder in path)
+    notes = [f"{kind}: {listing(names, 40)}", f"looked in: {looked}"]
+    others = [folder / group / f"{name}.yml" for folder in path]
+    notes.extend(f"{conf.shown(other)} must end in .yaml" for other in others if other.is_file())
+    return Mistake(where or group, f"there is no {group} {name!r}.{did_you_mean(name, names)}", tuple(notes))
+
+
+def missing_default(name: str, by: str, path: Sequence[Path]) -> Mistake:
+    """A file's defaults list that names a file that isn't there."""
+    found = conf.find(path, by) if by else None
+    group, _, choice = name.rpartition("/")
+    return no_such_choice(group, choice, path, f"{conf.shown(found)}, defaults" if found else "defaults")
+
+
+def no_yaml(path: Path, line: int, column: int, problem: str) -> Mistake:
+    """A file that is no YAML; line and column count from 0."""
+    lines = path.read_text(encoding="utf-8").splitlines()[line : line + 1]
+    pointed = (*lines, " " * column + "^") if lines else ()
+    return Mistake(
+        f"{conf.shown(path)}, line {line + 1}, column {column + 1}", f"this is no YAML: {problem}", pointed
+    )
+
+
+def of_hydra(text: str) -> Mistake:
+    """Any other failure of Hydra, without its advice.
+
+    To append with a plus is wrong here: what is misspelt would only be added silently.
+    """
+    advice = ("To append to", "See https")
+    first, *rest = [
+        line.strip() for line in text.splitlines() if line.strip() and not line.startswith(advice)
+    ]
+    return Mistake("", first, tuple(rest))

@@ -1,0 +1,137 @@
+"""Random pipelines over the built-in stages, and random tables for them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import strategies as st
+
+NUMBERS = ("a", "b", "c", "d")
+CATEGORIES = ("k", "m")
+TEXTS = ("red", "green", "blue", "", "ünï", "a b", "x,y")
+INPUTS = {name: "number" for name in NUMBERS} | {name: "category" for name in CATEGORIES} | {"t": "timestamp"}
+
+
+def training_table(seed: int, rows: int = 300) -> pa.Table:
+    """Numbers with gaps, categories with nulls, timestamps on both sides of 1970, a target that depends on them."""
+    rng = np.random.default_rng([seed, 7])
+    columns: dict[str, Any] = {}
+    for name in NUMBERS:
+        values = rng.normal(size=rows) * 10.0 ** rng.integers(-2, 3)
+        columns[name] = pa.array(values, mask=rng.random(rows) < 0.1)
+    for name in CATEGORIES:
+        values = rng.choice(np.array(TEXTS[:5], object), rows)
+        columns[name] = pa.array(values, pa.string(), mask=rng.random(rows) < 0.1)
+    moments = rng.integers(-(10**15), 2 * 10**15, rows)
+    columns["t"] = pa.array(moments, pa.timestamp("us", "UTC"), mask=rng.random(rows) < 0.1)
+    noise = rng.normal(size=rows)
+    signal = np.nan_to_num(columns["a"].to_numpy(zero_copy_only=False)) / 10 + noise
+    columns["y"] = pa.array(signal)
+    return pa.table(columns)
+
+
+def pipelines(rng: np.random.Generator) -> dict[str, Any]:
+    """The config of a random pipeline: some preparing stages, mostly a model, mostly decisions."""
+
+    def some(names: tuple[str, ...], least: int = 1) -> list[str]:
+        return sorted(rng.choice(names, rng.integers(least, len(names) + 1), replace=False).tolist())
+
+    expressions = (
+        "a + b * c - d / (a + 1)",
+        "where(isnan(a) or b < 0, c, min(a, b, 2))",
+        "max(abs(a), sqrt(abs(b))) + floor(c)",
+        "exp(clip(a, -3, 3)) - log1p(abs(b)) * log(abs(c) + 1)",
+        "k == 'red' and not (m != 'green')",
+        "a >= b or c == d",
+        "where(k == 'blue', a, -b) * 2",
+    )
+    choices: list[dict[str, Any]] = [
+        {"use": "impute", "columns": some(NUMBERS), "strategy": str(rng.choice(["mean", "median", "most_frequent"]))},
+        {"use": "impute", "columns": some(NUMBERS), "value": float(rng.normal())},
+        {"use": "scale", "columns": some(NUMBERS), "strategy": str(rng.choice(["standard", "minmax", "robust", "maxabs"]))},
+        {"use": "clip", "columns": some(NUMBERS), "lo": -2.5, "hi": float(rng.integers(3, 60))},
+        {"use": "clip", "columns": some(NUMBERS), "lo": "-inf", "hi": 1.25},
+        {"use": "log1p", "columns": some(NUMBERS)},
+        {"use": "expr", "value": str(rng.choice(expressions))},
+        {"use": "expr", "value": str(rng.choice(expressions))},
+        {"use": "missing_flag", "columns": [str(rng.choice([*NUMBERS, *CATEGORIES, "t"]))]},
+        {"use": "onehot", "columns": some(CATEGORIES), "min_count": int(rng.integers(1, 30))},
+        {"use": "calendar", "columns": ["t"], "parts": some(("year", "month", "week", "day", "weekday", "hour", "minute", "day_of_year", "quarter", "is_weekend"))},
+        {"use": "label", "columns": ["flag"], "labels": ["no", "yes"]},
+    ]  # fmt: skip
+    picked = rng.choice(len(choices), rng.integers(2, 7), replace=False)
+    stages: dict[str, Any] = {"flag": {"use": "expr", "value": "a > b"}}
+    for i in picked:
+        spec = choices[i]
+        stages[f"s{i}"] = spec | ({"into": f"made{i}"} if spec["use"] in ("expr", "label") else {})
+    if rng.random() < 0.5:
+        stages["codes"] = {"use": "ordinal", "columns": ["k"], "into": "k_code"}
+    config: dict[str, Any] = {
+        "name": "random",
+        "inputs": dict(INPUTS),
+        "stages": stages,
+        "split": {"kind": "random", "valid": 0.2, "test": 0.2},
+        "keep": [],
+        "golden": 8,
+    }
+    model = rng.random()
+    config["target"] = {"value": "y > 0"} if model < 0.7 else {"column": "y"}
+    if model < 0.9:
+        config["keep"] = ["b"] if rng.random() < 0.3 else []
+        # a logarithm may give -inf in training, which XGBoost does not learn from
+        stages["bound"] = {"use": "clip", "columns": ["numbers"], "lo": -1e30, "hi": 1e30}
+        stages["model"] = {"use": "xgboost", "rounds": 4, "params": {"max_depth": 3}}
+        stages["decide"] = {"use": "threshold", "columns": ["score"], "at": 0.4, "into": "hit"}
+        stages["verdict"] = {"use": "label", "columns": ["hit"], "labels": ["low", "high"], "into": "said"}
+        stages["after"] = {"use": "expr", "value": "score * 2 + where(isnan(a), 0, a)", "into": "mix"}
+    return config
+
+
+finite = st.floats(allow_nan=False, allow_infinity=False, width=64)
+number = st.one_of(
+    st.none(),
+    st.floats(width=64),
+    st.sampled_from([0.0, -0.0, float("inf"), float("-inf"), float("nan"), 5e-324, 2.0**53 + 2, 1.0, -1.0]),
+    st.integers(-5, 5).map(float),
+)
+moment = st.one_of(
+    st.none(),
+    st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)).map(lambda d: d.replace(tzinfo=UTC)),
+    st.integers(-5, 5).map(lambda us: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)),
+)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> pa.Table:
+    """Tables of up to 12 rows: every number type there is, text of several layouts, timestamps of several units."""
+    rows = draw(st.integers(0, 12))
+
+    def column(values: st.SearchStrategy[Any], dtype: pa.DataType) -> pa.Array:
+        return pa.array(draw(st.lists(values, min_size=rows, max_size=rows)), dtype)
+
+    columns: dict[str, pa.Array] = {}
+    for name in NUMBERS:
+        kind = draw(st.sampled_from(["float64", "float64", "float32", "int64", "int8", "uint64", "bool", "decimal"]))
+        if kind == "float64":
+            columns[name] = column(number, pa.float64())
+        elif kind == "float32":
+            columns[name] = column(st.one_of(st.none(), st.floats(width=32)), pa.float32())
+        elif kind == "bool":
+            columns[name] = column(st.one_of(st.none(), st.booleans()), pa.bool_())
+        elif kind == "decimal":
+            values = st.decimals(-(10**6), 10**6, places=4, allow_nan=False, allow_infinity=False)
+            columns[name] = column(st.one_of(st.none(), values.map(Decimal)), pa.decimal128(20, 4))
+        else:
+            low, high = {"int64": (-(2**63), 2**63 - 1), "int8": (-128, 127), "uint64": (0, 2**64 - 1)}[kind]
+            columns[name] = column(st.one_of(st.none(), st.integers(low, high)), getattr(pa, kind)())
+    texts = st.one_of(st.none(), st.sampled_from([*TEXTS, "never seen"]), st.text(max_size=3))
+    for name in CATEGORIES:
+        dtype = draw(st.sampled_from([pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())]))
+        columns[name] = column(texts, pa.string()).cast(dtype)
+    unit = draw(st.sampled_from(["us", "us", "ms", "s"]))
+    columns["t"] = column(moment, pa.timestamp("us", "UTC")).cast(pa.timestamp(unit, "UTC"), safe=False)
+    return pa.table(columns)

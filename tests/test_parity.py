@@ -1,0 +1,115 @@
+"""The promise: the same bits for the same row, one at a time or in any table, compiled or interpreted."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.api import fit
+from engine.config.config import Config
+from engine.pipeline import Pipeline
+
+from .random_pipelines import pipelines, tables, training_table
+
+# Hypothesis picks the rows; the structures are picked by number, so that their kernels are cached.
+STRUCTURES = 30
+
+
+def bits(table: pa.Table) -> list[list[Any]]:
+    """A table as values that are equal only when their bits are."""
+    return [[exact(value) for value in column.to_pylist()] for column in table.columns]
+
+
+def exact(value: Any) -> Any:
+    if isinstance(value, float):
+        return "nan" if math.isnan(value) else value.hex()
+    return value
+
+
+def fitted(config: dict[str, Any], seed: int) -> Pipeline:
+    return fit(Config(config), training_table(seed))
+
+
+def check_parity(pipeline: Pipeline, table: pa.Table, data: st.DataObject) -> None:
+    whole = pipeline.predict_many(table)
+    expected = bits(whole)
+    names = whole.schema.names
+
+    # one by one
+    for i, row in enumerate(table.to_pylist()):
+        answer = pipeline.predict_one(row)
+        assert list(answer) == names
+        assert [exact(value) for value in answer.values()] == [column[i] for column in expected]
+        sparse = {key: value for key, value in row.items() if value is not None}
+        assert [exact(v) for k, v in pipeline.predict_one(sparse).items() if k in names] == [
+            column[i] for column in expected
+        ]
+
+    # in other chunks, another order of columns, several threads
+    order = data.draw(st.permutations(table.schema.names))
+    cuts = sorted(data.draw(st.lists(st.integers(0, table.num_rows), max_size=3)))
+    edges = [0, *cuts, table.num_rows]
+    chunks = [table.slice(a, b - a).combine_chunks() for a, b in zip(edges, edges[1:], strict=False)]
+    shuffled = pa.concat_tables(chunks).select(order)
+    assert bits(pipeline.predict_many(shuffled)) == expected
+    assert bits(pipeline.predict_many(shuffled, threads=3)) == expected
+    parts = [pipeline.predict_many(chunk) for chunk in chunks]
+    assert bits(pa.concat_tables(parts)) == expected
+
+    # by the interpreter
+    oracle = Pipeline(pipeline.plan, pipeline.learned, interpreted=True)
+    assert bits(oracle.predict_many(table)) == expected
+
+
+@pytest.mark.parametrize("seed", range(STRUCTURES))
+def test_compiled(seed: int) -> None:
+    pipeline = fitted(pipelines(np.random.default_rng(seed)), seed)
+
+    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(table=tables(), data=st.data())
+    def check(table: pa.Table, data: st.DataObject) -> None:
+        check_parity(pipeline, table, data)
+
+    check()
+
+
+@pytest.mark.parametrize("seed", range(1000, 1120))
+def test_interpreted(seed: int) -> None:
+    """Many more structures, where nothing needs to be compiled: rows against tables and chunks."""
+    compiled = fitted_interpreted(pipelines(np.random.default_rng(seed)), seed)
+
+    @settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(table=tables(), data=st.data())
+    def check(table: pa.Table, data: st.DataObject) -> None:
+        check_parity(compiled, table, data)
+
+    check()
+
+
+def fitted_interpreted(config: dict[str, Any], seed: int) -> Pipeline:
+    from engine.plan.build import build_plan
+    from engine.training.fit import fit_plan
+
+    config = config | {"golden": 0}
+    plan = build_plan(Config(config))
+    pipeline = fit_plan(plan, training_table(seed), progress=lambda *_: None, interpreted=True)
+    assert pipeline.interpreted
+    return pipeline
+
+
+@pytest.mark.parametrize("rows", [0, 1, 4095, 4096, 4097, 20_000])
+def test_block_edges(rows: int) -> None:
+    """Rows at and beside the edges of blocks have the bits that they have alone."""
+    pipeline = fitted(pipelines(np.random.default_rng(3)), 3)
+    base = training_table(99).drop_columns(["y"])
+    table = pa.concat_tables([base] * (rows // base.num_rows + 1)).slice(0, rows)
+    whole = bits(pipeline.predict_many(table, threads=2))
+    once = bits(pipeline.predict_many(base))
+    for column, expected in zip(whole, once, strict=True):
+        assert column == (expected * (rows // base.num_rows + 1))[:rows]
