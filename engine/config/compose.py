@@ -277,7 +277,9 @@ def _translated(error: Exception, path: Sequence[Path]) -> Mistake:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file is not None:
         by = re.match(r"In '([^']+)'", str(error))
         return mistaken.missing_default(error.missing_cfg_file, by[1] if by else "", path)
-    return mistaken.of_hydra(str(error) or str(error.__cause__) or type(error).__name__)
+    if isinstance(error, UnicodeDecodeError):
+        return mistaken.not_utf8(path)
+    return mistaken.of_hydra(str(error) or str(error.__cause__) or type(error).__name__, path)
 
 
 def _resolved(data: dict[str, Any], set_by: Callable[[str], str]) -> dict[str, Any]:

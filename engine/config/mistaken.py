@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -54,6 +55,8 @@ def several_values(text: str) -> Mistake:
 
 def no_such_choices(group: str, chosen: Any, path: Sequence[Path]) -> list[Mistake]:
     """The mistakes in what was chosen for a group: a name, a list of names, or None."""
+    if group == "pipeline" and isinstance(chosen, list):
+        return [Mistake(group, f"one pipeline is chosen at a time, not {len(chosen)}")]
     names = [str(name) for name in (chosen if isinstance(chosen, list) else [chosen]) if name is not None]
     return [no_such_choice(group, name, path) for name in names if conf.find(path, f"{group}/{name}") is None]
 
@@ -85,13 +88,28 @@ def no_yaml(path: Path, line: int, column: int, problem: str) -> Mistake:
     )
 
 
-def of_hydra(text: str) -> Mistake:
+def not_utf8(path: Sequence[Path]) -> Mistake:
+    """A file that can't be decoded; Hydra doesn't say which."""
+    for file in (file for folder in path for file in sorted(folder.rglob("*.yaml"))):
+        try:
+            file.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            return Mistake(conf.shown(file), f"this is not UTF-8: byte {error.start}: {error.reason}")
+    return Mistake("", "a config file is not UTF-8")
+
+
+def of_hydra(text: str, path: Sequence[Path]) -> Mistake:
     """Any other failure of Hydra, without its advice.
 
     To append with a plus is wrong here: what is misspelt would only be added silently.
     """
-    advice = ("To append to", "See https")
-    first, *rest = [
-        line.strip() for line in text.splitlines() if line.strip() and not line.startswith(advice)
-    ]
-    return Mistake("", first, tuple(rest))
+    noise = ("To append to", "See https", "full_key:", "object_type=")
+    lines = [line.strip() for line in text.splitlines()]
+    first, *rest = [line for line in lines if line and not line.startswith(noise)]
+    by = re.match(r"In '([^']+)': (.*)", first)
+    found = conf.find(path, by[1]) if by else None
+    if by is None or found is None:
+        return Mistake("", first, tuple(rest))
+    if any("Cannot merge DictConfig with ListConfig" in line for line in rest):
+        return Mistake(conf.shown(found), "a list stands where a mapping is due")
+    return Mistake(conf.shown(found), by[2], tuple(rest))

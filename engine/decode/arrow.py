@@ -81,6 +81,14 @@ def fits(kind: Kind, arrow: pa.DataType) -> bool:
     return is_text(arrow)
 
 
+def family(arrow: pa.DataType) -> str:
+    """What a type's values can stand for, so that two types of one family can take each other's place."""
+    for kind in (Kind.NUMBER, Kind.TIMESTAMP, Kind.TEXT):
+        if fits(kind, arrow) and not pt.is_null(arrow):
+            return str(kind)
+    return str(arrow)
+
+
 def missing(kind: Kind, rows: int) -> NDArray[Any]:
     """``rows`` missing values of a kind."""
     if kind is Kind.NUMBER:

@@ -134,7 +134,9 @@ def _beginning(data: bytes) -> str:
 def _facts(document: Any, ubj: bytes, where: str) -> Model:
     try:
         if isinstance(document, Mapping) and "Model" in document and "learner" not in document:
-            raise ModelError(f"{where} holds what pickle takes of a booster, which only its own release reads; {_EXPECTED}")
+            raise ModelError(
+                f"{where} holds a pickled booster's state, which only its own release reads; {_EXPECTED}"
+            )
         if not isinstance(document, Mapping) or "learner" not in document:
             found = list(document)[:5] if isinstance(document, Mapping) else type(document).__name__
             raise ModelError(f"{where} is no XGBoost model: it has no 'learner', only {found}; {_EXPECTED}")

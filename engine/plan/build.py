@@ -24,7 +24,7 @@ def build_plan(config: Config, registry: Registry | None = None) -> Plan:
     config : Config
         From `engine.config.compose.compose`; or a plan's own ``config``, which gives an equal plan.
     registry : Registry, optional
-        Where stages are looked up; else the built-in ones, installed packages, and the folders in ``plugins``.
+        Where stages are looked up; else the built-in ones, those of packages, and the folders in ``plugins``.
 
     Raises
     ------

@@ -74,7 +74,10 @@ class _Declared:
     label: str
     use: str
     common: Mapping[str, Any]
+    """Those of the common keys that are of their types."""
     options: Mapping[str, Any]
+    malformed: frozenset[str]
+    """The common keys that are not."""
 
 
 def _declared(read: Reader, label: Any, given: Any, labels: list[Any]) -> _Declared | None:
@@ -99,14 +102,16 @@ def _declared(read: Reader, label: Any, given: Any, labels: list[Any]) -> _Decla
         read.wrong(f"{where}.use", f"must be the name of a stage, not {shown(given['use'])}")
         return None
     common: dict[str, Any] = {}
+    malformed: set[str] = set()
     for key, kind in _COMMON_KINDS.items():
         if key in given:
             try:
                 common[key] = convert(given[key], kind)
             except Misfit as misfit:
+                malformed.add(key)
                 read.wrong(f"{where}.{key}{misfit.place}", f"{key!r} {misfit.message}")
     options = {key: value for key, value in given.items() if key not in COMMON_KEYS}
-    return _Declared(label, given["use"], common, options)
+    return _Declared(label, given["use"], common, options, frozenset(malformed))
 
 
 def _no_such_stage(read: Reader, label: str, given: Mapping[str, Any], labels: list[str]) -> None:
@@ -162,6 +167,8 @@ def _columns_fit(
     read: Reader, one: _Declared, columns: tuple[str, ...] | None, cls: type[Stage], defined: str
 ) -> bool:
     where = f"stages.{one.label}.columns"
+    if "columns" in one.malformed:
+        return False
     if columns is None:
         if cls.select_all:
             return True

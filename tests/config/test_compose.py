@@ -93,7 +93,9 @@ def test_stages_are_added_and_removed() -> None:
 
 
 def test_interpolations_are_resolved_after_overrides() -> None:
-    config = compose(["pipeline=flights", "stages.squeeze.lo='${stages.model.rounds}'", "stages.model.rounds=7"])
+    config = compose(
+        ["pipeline=flights", "stages.squeeze.lo='${stages.model.rounds}'", "stages.model.rounds=7"]
+    )
     assert config["stages"]["squeeze"]["lo"] == 7
 
 
@@ -104,7 +106,10 @@ def test_own_pipeline_is_found_and_wins(mine: Path) -> None:
     assert config["name"] == "other"
     assert config.files["pipeline"] == "own/pipeline/flights.yaml"
     assert config.set_by("stages.squeeze.lo") == "own/pipeline/flights.yaml"
-    assert compose(["pipeline=flights", "stages.squeeze.lo=1"], mine).set_by("stages.squeeze.lo") == "command line"
+    assert (
+        compose(["pipeline=flights", "stages.squeeze.lo=1"], mine).set_by("stages.squeeze.lo")
+        == "command line"
+    )
 
 
 def test_a_pipeline_can_start_from_another(mine: Path) -> None:
@@ -139,7 +144,11 @@ def test_null_chooses_nothing() -> None:
 # -- a bundle's config
 
 
-STORED = {"name": "stored", "inputs": {"x": "number"}, "stages": {"squeeze": {"use": "clip", "columns": ["x"]}}}
+STORED = {
+    "name": "stored",
+    "inputs": {"x": "number"},
+    "stages": {"squeeze": {"use": "clip", "columns": ["x"]}},
+}
 
 
 def test_overrides_apply_to_a_stored_config() -> None:
@@ -214,7 +223,8 @@ def test_composing_imports_nothing_heavy() -> None:
 
 def test_no_pipeline(mine: Path) -> None:
     assert mistake(config_dir=mine) == (
-        "no pipeline is chosen; add pipeline=NAME or bundle=PATH\n  pipelines: flights, mine\n  looked in: own, conf"
+        "no pipeline is chosen; add pipeline=NAME or bundle=PATH\n"
+        "  pipelines: flights, mine\n  looked in: own, conf"
     )
     assert compose([], need_pipeline=False)["stages"] == {}
 
@@ -235,7 +245,9 @@ def test_a_file_with_the_other_ending(mine: Path) -> None:
 
 
 def test_unknown_experiment_where_there_is_none() -> None:
-    assert mistake("experiment=best").startswith("experiment: there is no experiment 'best'.\n  experiments: none\n")
+    assert mistake("experiment=best").startswith(
+        "experiment: there is no experiment 'best'.\n  experiments: none\n"
+    )
 
 
 def test_unknown_file_in_a_defaults_list(mine: Path) -> None:
@@ -265,6 +277,35 @@ def test_broken_yaml(mine: Path) -> None:
         "own/pipeline/broken.yaml, line 3, column 7: this is no YAML: expected ',' or '}', but got ':'\n"
         "  stages: {}\n"
         "        ^"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"# @package _global_\nname: caf\xe9\n", "this is not UTF-8: byte 29: invalid continuation byte"),
+        (b"# @package _global_\n- a\n", "a list stands where a mapping is due"),
+        (b"# @package _global_\nsplit: [1]\n", "a list stands where a mapping is due"),
+        (
+            b"# @package _global_\ndefaults: [{override /nothing: x}]\n",
+            "Could not override 'nothing'. No match in the defaults list.",
+        ),
+    ],
+)
+def test_a_file_that_is_no_config(mine: Path, text: bytes, message: str) -> None:
+    (mine / "pipeline/odd.yaml").write_bytes(text)
+    assert mistake("pipeline=odd", config_dir=mine) == f"own/pipeline/odd.yaml: {message}"
+
+
+def test_yaml_makes_no_objects(mine: Path) -> None:
+    write(mine / "pipeline/evil.yaml", 'name: !!python/object/apply:os.system ["touch made"]\n')
+    assert "this is no YAML: could not determine a constructor" in mistake("pipeline=evil", config_dir=mine)
+    assert not Path("made").exists()
+
+
+def test_two_pipelines(mine: Path) -> None:
+    assert mistake("pipeline=[flights,mine]", config_dir=mine) == (
+        "pipeline: one pipeline is chosen at a time, not 2"
     )
 
 
@@ -315,7 +356,8 @@ def test_unknown_root_key() -> None:
         ("--verbose", "'--verbose' is no override: write key=value, +key=value or ~key"),
         (
             "seed=1,2",
-            "seed: '1,2' is several values\n  as a list: 'seed=[1,2]'\n  to run it once for each value: add -m",
+            "seed: '1,2' is several values\n"
+            "  as a list: 'seed=[1,2]'\n  to run it once for each value: add -m",
         ),
         (
             "~stages.sqeeze",
@@ -325,7 +367,8 @@ def test_unknown_root_key() -> None:
         ),
         (
             "+stages.squeeze.hi=5",
-            "stages.squeeze.hi: it is there already, so it can't be added; without the '+': stages.squeeze.hi=5\n"
+            "stages.squeeze.hi: it is there already, so it can't be added; without the '+': "
+            "stages.squeeze.hi=5\n"
             "  set by: command line",
         ),
         (
@@ -419,7 +462,8 @@ def test_target_made_by_an_interpolation() -> None:
         ),
         (
             "hydra.launcher._target_=os.system",
-            "hydra.launcher._target_: _target_ is refused under hydra, but for Hydra's own\n  set by: command line",
+            "hydra.launcher._target_: _target_ is refused under hydra, but for Hydra's own\n"
+            "  set by: command line",
         ),
     ],
 )
@@ -432,8 +476,10 @@ def test_code_under_hydra_in_a_file(mine: Path) -> None:
     write(mine / "pipeline/evil.yaml", MINE + hooks)
     assert mistake("pipeline=evil", config_dir=mine) == (
         "3 mistakes in the config:\n\n"
-        "hydra.launcher._target_: _target_ is refused under hydra, but for Hydra's own\n  found: os.system\n\n"
-        "hydra.callbacks.x._target_: _target_ is refused under hydra, but for Hydra's own\n  found: os.system\n\n"
+        "hydra.launcher._target_: _target_ is refused under hydra, but for Hydra's own\n"
+        "  found: os.system\n\n"
+        "hydra.callbacks.x._target_: _target_ is refused under hydra, but for Hydra's own\n"
+        "  found: os.system\n\n"
         "hydra.callbacks: callbacks are refused: a config calls no code"
     )
 

@@ -64,7 +64,9 @@ def booster(kind: str) -> xgboost.Booster:
         if kind == "stopped":
             other = data(200, seed=8)
             watched = [(xgboost.DMatrix(other, target(other, kind)), "valid")]
-            return xgboost.train(params, matrix, 60, evals=watched, early_stopping_rounds=2, verbose_eval=False)
+            return xgboost.train(
+                params, matrix, 60, evals=watched, early_stopping_rounds=2, verbose_eval=False
+            )
         return xgboost.train(params, matrix, 0 if kind == "zero" else 8)
 
 

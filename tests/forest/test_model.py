@@ -107,9 +107,7 @@ def test_an_empty_file() -> None:
 
 
 def test_garbage() -> None:
-    assert said(b"hello, world") == (
-        f"m.ubj is no XGBoost model: it starts with b'hello, world'; {EXPECTED}"
-    )
+    assert said(b"hello, world") == (f"m.ubj is no XGBoost model: it starts with b'hello, world'; {EXPECTED}")
 
 
 @pytest.mark.parametrize(
@@ -146,7 +144,7 @@ def test_json_without_a_learner() -> None:
 def test_a_memory_snapshot() -> None:
     data = bytes(models.booster("binary").__getstate__()["handle"])
     assert said(data) == (
-        f"m.ubj holds what pickle takes of a booster, which only its own release reads; {EXPECTED}"
+        f"m.ubj holds a pickled booster's state, which only its own release reads; {EXPECTED}"
     )
 
 

@@ -84,7 +84,9 @@ def test_chunks_and_threads_change_nothing(kind: str) -> None:
     features = models.data(1000, seed=3)
     scorer = XGBoostScorer(models.saved(kind))
     whole = scorer.many(features)
-    assert bits(np.concatenate([scorer.many(features[i : i + 77]) for i in range(0, 1000, 77)])) == bits(whole)
+    assert bits(np.concatenate([scorer.many(features[i : i + 77]) for i in range(0, 1000, 77)])) == bits(
+        whole
+    )
     for threads in (2, 3, 7):
         assert bits(scorer.many(features, threads)) == bits(whole)
 

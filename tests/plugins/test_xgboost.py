@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import xgboost
+from engine.plugins.xgboost import XGBoost
 
 from engine.errors import DataError, ModelError, UserError
 from engine.forest.model import read_model
-from engine.plugins.xgboost import XGBoost
 from engine.schema import Column, Kind
 from engine.stage import FitContext, Part
 

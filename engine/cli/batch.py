@@ -1,0 +1,102 @@
+"""``engine batch``: a bundle and a source to a sink."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from engine.cli.arguments import Arguments
+from engine.cli.open import open_pipeline
+from engine.cli.output import result_json, tell
+from engine.cli.progress import reporting
+from engine.config.bind import Place, bind
+from engine.config.config import Config
+from engine.errors import ConfigError
+from engine.runtime.batch import BatchSummary, run_batch
+from engine.runtime.io import open_sink, open_source
+from engine.runtime.rejects import Rejects
+from engine.stage import option
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """How a batch is run.
+
+    Parameters
+    ----------
+    threads : int or None
+        None: one for each processor.
+    batch_rows : int
+        Rows that are read and scored at a time.
+    """
+
+    threads: int | None = option(None, ge=1)
+    batch_rows: int = option(65_536, ge=1)
+
+
+def run(arguments: Arguments) -> int:
+    """Score every row of a source."""
+    opened = open_pipeline(arguments)
+    pipeline = opened.ready()
+    executor, rejects = bind_run(opened.config)
+    source, sink = open_source(opened.config["source"]), open_sink(opened.config["sink"])
+    with reporting("batch", unit="rows") as progress:
+        summary = run_batch(
+            pipeline,
+            source,
+            sink,
+            rejects=rejects,
+            batch_rows=executor.batch_rows,
+            threads=executor.threads,
+            progress=lambda done, total: progress(done, total or 0, ""),
+        )
+    if arguments.json:
+        result_json(
+            {
+                "name": pipeline.plan.name,
+                "version": pipeline.version,
+                "rows_in": summary.rows_in,
+                "rows_out": summary.rows_out,
+                "rejected": summary.rejected,
+                "seconds": summary.seconds,
+                "sink": str(sink.path),
+                "files": [str(path) for path in summary.files],
+                "rejects": str(summary.rejects) if summary.rejects else None,
+                "columns": list(summary.columns),
+            }
+        )
+    tell(f"{pipeline.plan.name} {pipeline.version}: {described(summary, sink.path)}")
+    if summary.rejects:
+        tell(f"rejected rows, with reasons: {summary.rejects}")
+    return 0
+
+
+def bind_run(config: Config) -> tuple[Executor, Rejects]:
+    """How a batch is run, and what happens to refused rows.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake in the two.
+    """
+    executor, rejects = _bound(Executor, "executor", config), _bound(Rejects, "rejects", config)
+    mistakes = [*executor.mistakes, *rejects.mistakes]
+    if executor.value is None or rejects.value is None:
+        raise ConfigError(mistakes)
+    return executor.value, rejects.value
+
+
+def described(summary: BatchSummary, path: Path) -> str:
+    """What a batch did, in one line."""
+    speed = summary.rows_in / summary.seconds if summary.seconds else 0.0
+    return (
+        f"{summary.rows_in:,} rows read, {summary.rows_out:,} written to {path}, {summary.rejected:,} rejected; "
+        f"{summary.seconds:.2f} s, {speed:,.0f} rows/s"
+    )
+
+
+def _bound(cls: type[_T], key: str, config: Config) -> Any:
+    return bind(cls, config[key] or {}, Place(key, key, config.set_by))

@@ -1,0 +1,136 @@
+"""From what was typed to a config, a plan and a pipeline: the one way that all verbs share."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.cli.arguments import Arguments
+from engine.cli.verbs import unread_keys
+from engine.config.compose import bundle_path, compose
+from engine.config.config import Config
+from engine.errors import ConfigError, Mistake
+from engine.pipeline import Pipeline
+from engine.plan.build import build_plan
+from engine.plan.override import runtime_changes
+from engine.plan.plan import Plan
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a verb works on.
+
+    Parameters
+    ----------
+    config : Config
+    plan : Plan
+        After the overrides.
+    pipeline : Pipeline or None
+        None: some of its stages would have to learn first.
+    bundle : str or None
+        The folder that it was loaded from.
+    """
+
+    config: Config
+    plan: Plan
+    pipeline: Pipeline | None
+    bundle: str | None = None
+
+    def ready(self) -> Pipeline:
+        """The pipeline, which can answer.
+
+        Raises
+        ------
+        ConfigError
+            It would have to be fitted first.
+        """
+        if self.pipeline is not None:
+            return self.pipeline
+        from engine.api import build
+
+        return build(self.config)  # it says which stages learn, and what to do
+
+
+def open_config(arguments: Arguments, *, saves: bool = False) -> tuple[Config, str | None]:
+    """The composed config, and the bundle whose stored config is the pipeline.
+
+    Parameters
+    ----------
+    arguments : Arguments
+    saves : bool
+        Whether ``bundle`` may be given beside ``pipeline``: the place to save.
+
+    Raises
+    ------
+    ConfigError, BundleError
+    """
+    path = bundle_path(arguments.overrides)
+    config = compose(arguments.overrides, arguments.config_dir, base=_stored(path))
+    if path is None and config["bundle"] is not None:
+        if "pipeline" not in config.files:  # an experiment's file names the bundle
+            path = str(config["bundle"])
+            config = compose(arguments.overrides, arguments.config_dir, base=_stored(path))
+        elif not saves:
+            message = "a pipeline and a bundle are both given, and each would be the pipeline; remove one"
+            notes = (f"pipeline: {config.files['pipeline']}", f"bundle: {config['bundle']}")
+            raise ConfigError([Mistake("bundle", message, notes)])
+    mistakes = [
+        Mistake(key, "it isn't built yet: no verb takes it", (f"set by: {config.set_by(key)}",))
+        for key in unread_keys()
+        if config[key] not in (None, {}, [])
+    ]
+    if mistakes:
+        raise ConfigError(mistakes)
+    return config, path
+
+
+def open_pipeline(arguments: Arguments, *, free: Collection[str] = ()) -> Opened:
+    """What a verb works on: a loaded bundle with the overrides applied, or a pipeline's config.
+
+    Parameters
+    ----------
+    arguments : Arguments
+    free : collection of str
+        Root keys that may differ from a bundle's for this verb, though its pipeline was fitted with them.
+
+    Raises
+    ------
+    ConfigError
+        Also where an override would need a refit.
+    BundleError, ModelError
+    """
+    config, path = open_config(arguments)
+    plan = build_plan(config)
+    if path is None:
+        from engine.api import build
+
+        learns = any(planned.stage.learns() for planned in plan.stages)
+        return Opened(config, plan, None if learns else build(config))
+    from engine.api import load
+
+    loaded = load(path)
+    learned = {planned.label for planned in loaded.plan.stages if planned.stage.learns()}
+    mistakes = [
+        mistake
+        for mistake in runtime_changes(loaded.plan, plan, learned)
+        if mistake.where.partition(".")[0] not in free
+    ]
+    if mistakes:
+        raise ConfigError(mistakes)
+    if loaded.plan.config == plan.config:
+        return Opened(config, plan, loaded, path)
+    labels = {planned.label for planned in plan.stages}
+    kept = {label: found for label, found in loaded.learned.items() if label in labels}
+    changed = Pipeline(plan, kept, None, (*loaded.overrides, *arguments.overrides))
+    return Opened(config, plan, changed, path)
+
+
+def _stored(path: str | None) -> Mapping[str, Any] | None:
+    """The config in a bundle."""
+    if path is None:
+        return None
+    from engine.bundle import read
+
+    stored: Mapping[str, Any] = read(path).config
+    return stored

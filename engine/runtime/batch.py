@@ -1,0 +1,205 @@
+"""One source to one sink: read, score in threads, write in order."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from engine.errors import DataError, EngineError
+from engine.plan.plan import Plan
+from engine.runtime.io.files import reason
+from engine.runtime.io.sink import FileSink
+from engine.runtime.io.source import Source
+from engine.runtime.rejects import Rejects, RejectsWriter
+from engine.values import BadValue
+
+Progress = Callable[[int, int | None], None]
+
+
+class BatchPipeline(Protocol):
+    """What a batch needs of a pipeline."""
+
+    @property
+    def plan(self) -> Plan: ...
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns of a source that must be read, kept ones too."""
+        ...
+
+    def score_batch(self, batch: pa.RecordBatch, *, text: bool) -> tuple[pa.RecordBatch, list[BadValue]]:
+        """The output rows without refused ones, and why those are refused; safe to call from threads."""
+        ...
+
+    def check_schema(self, schema: pa.Schema, where: str, *, text: bool = False) -> None:
+        """Raise `DataError` if a source's columns don't fit."""
+        ...
+
+    def output_schema(self, source: pa.Schema) -> pa.Schema:
+        """The columns of the output."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSummary:
+    """What a batch did.
+
+    Parameters
+    ----------
+    rows_in, rows_out, rejected : int
+        ``rows_in == rows_out + rejected``.
+    seconds : float
+    files : tuple of Path
+        The files written.
+    rejects : Path or None
+        The file of rejected rows, if there are any.
+    columns : tuple of str
+        The columns of the output.
+    """
+
+    rows_in: int
+    rows_out: int
+    rejected: int
+    seconds: float
+    files: tuple[Path, ...]
+    rejects: Path | None
+    columns: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Count:
+    rows: int = 0
+    written: int = 0
+    rejected: int = 0
+
+
+def run_batch(
+    pipeline: BatchPipeline,
+    source: Source,
+    sink: FileSink,
+    *,
+    rejects: Rejects | None = None,
+    batch_rows: int = 65_536,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> BatchSummary:
+    """Score every row of a source into a sink.
+
+    The memory it takes depends on ``batch_rows`` and ``threads``, not on the size of the source.
+
+    Parameters
+    ----------
+    pipeline : BatchPipeline
+    source : Source
+    sink : FileSink
+    rejects : Rejects, optional
+        How many rows may be refused and where they go; none may, unless given.
+    batch_rows : int
+        Rows that are read and scored at a time.
+    threads : int, optional
+        Batches that are scored at the same time; None is one for each processor.
+    progress : callable, optional
+        ``progress(rows_done, rows_total)``; the total is None where it isn't known.
+
+    Returns
+    -------
+    BatchSummary
+
+    Raises
+    ------
+    DataError
+        The source doesn't fit, can't be read, or has more bad rows than allowed, or the sink can't be
+        written. Nothing is then left behind.
+    """
+    started = time.perf_counter()
+    rejects = rejects or Rejects()
+    threads = threads or len(os.sched_getaffinity(0))
+    _check(pipeline, source, sink)
+    columns = tuple(name for name in pipeline.reads if name in set(source.schema.names))
+    schema = pipeline.output_schema(source.schema)
+    count = _Count()
+    with ExitStack() as stack:
+        refused = RejectsWriter(rejects, pipeline.plan.inputs, source, sink)
+        stack.push(refused.undo)
+        writer = stack.enter_context(sink.open(schema))
+        # left, and so committed, before the output: where an output is, no row is lost
+        stack.enter_context(refused)
+        for batch, answer, bad in _scored(pipeline, source, columns, batch_rows, threads):
+            rejected = refused.add(batch, count.rows, bad)
+            if answer.num_rows + rejected != batch.num_rows:
+                raise EngineError(
+                    f"{source.path}: of {batch.num_rows} rows, {answer.num_rows} were scored"
+                    f" and {rejected} rejected"
+                )
+            count.rows += batch.num_rows
+            count.rejected += rejected
+            refused.check(count.rows)
+            writer.write(_conform(answer, schema, source.path))
+            count.written += answer.num_rows
+            if progress is not None:
+                progress(count.rows, source.rows)
+        refused.check(count.rows, final=True)
+        if source.rows is not None and source.rows != count.rows:
+            raise DataError(
+                f"{source.path}: expected {source.rows:,} rows, read {count.rows:,};"
+                " did a file change meanwhile?"
+            )
+    return BatchSummary(
+        rows_in=count.rows,
+        rows_out=count.written,
+        rejected=count.rejected,
+        seconds=time.perf_counter() - started,
+        files=writer.files(),
+        rejects=refused.path if count.rejected else None,
+        columns=tuple(schema.names),
+    )
+
+
+def _check(pipeline: BatchPipeline, source: Source, sink: FileSink) -> None:
+    pipeline.check_schema(source.schema, str(source.path), text=source.text)
+    target = sink.path.resolve()
+    if target in {path.resolve() for path in (source.path, *source.files())}:
+        raise DataError(f"{sink.path}: the sink is what the batch reads; write to another path")
+
+
+def _scored(
+    pipeline: BatchPipeline, source: Source, columns: Sequence[str], batch_rows: int, threads: int
+) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch, list[BadValue]]]:
+    """Batches with their answers, in order; at most ``threads + 1`` batches are under way."""
+    waiting: deque[tuple[pa.RecordBatch, Future[tuple[pa.RecordBatch, list[BadValue]]]]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="score") as pool:
+        try:
+            for batch in source.batches(columns, batch_rows):
+                waiting.append((batch, pool.submit(pipeline.score_batch, batch, text=source.text)))
+                if len(waiting) > threads:
+                    first, future = waiting.popleft()
+                    yield first, *future.result()
+            while waiting:
+                first, future = waiting.popleft()
+                yield first, *future.result()
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+def _conform(answer: pa.RecordBatch, schema: pa.Schema, path: Path) -> pa.RecordBatch:
+    """The answer with the columns' types as promised: a kept column may differ from file to file."""
+    if answer.schema.equals(schema):
+        return answer
+    arrays = []
+    for name, kind in zip(schema.names, schema.types, strict=True):
+        column = answer.column(name)
+        try:
+            arrays.append(column if column.type == kind else column.cast(kind))
+        except pa.ArrowException as error:
+            raise DataError(f"{path}: column '{name}' can't be kept as {kind}: {reason(error)}") from None
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)

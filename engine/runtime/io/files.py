@@ -1,0 +1,105 @@
+"""Which files a path stands for, and what is said when they can't be had."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from engine.errors import DataError, did_you_mean, listing
+
+FORMATS = {".parquet": "parquet", ".csv": "csv"}
+"""File extensions, and the format that each stands for."""
+
+
+def format_of(path: Path) -> str:
+    """The format of a file, by its extension.
+
+    Raises
+    ------
+    DataError
+        The extension is none that the engine knows.
+    """
+    found = FORMATS.get(path.suffix.lower())
+    if found is None:
+        raise DataError(f"{path}: no format has the extension '{path.suffix}'; there are {listing(FORMATS)}")
+    return found
+
+
+def find_files(path: Path, wanted: str | None = None) -> tuple[str, tuple[Path, ...]]:
+    """The format and the files of a path: itself, or all data files of a folder by name.
+
+    Names that start with ``_`` or ``.`` are skipped.
+
+    Parameters
+    ----------
+    path : Path
+    wanted : str, optional
+        The format; None is by extension.
+
+    Raises
+    ------
+    DataError
+        There is nothing to read, or files of several formats.
+    """
+    if not path.exists():
+        siblings = sorted(item.name for item in path.parent.iterdir()) if path.parent.is_dir() else []
+        if not path.parent.is_dir():
+            raise DataError(f"{path}: no such file or folder, nor is there a folder {path.parent}")
+        raise DataError(f"{path}: no such file or folder.{did_you_mean(path.name, siblings)}")
+    if path.is_file():
+        _refuse_empty(path)
+        return wanted or format_of(path), (path,)
+    found: dict[str, list[Path]] = {}
+    with reading(path):
+        for item in sorted(path.iterdir()):
+            kind = FORMATS.get(item.suffix.lower())
+            if kind and item.is_file() and not item.name.startswith(("_", ".")):
+                found.setdefault(kind, []).append(item)
+    if wanted:
+        found = {kind: files for kind, files in found.items() if kind == wanted}
+    if not found:
+        kinds = [end for end, kind in FORMATS.items() if wanted in (None, kind)]
+        raise DataError(f"{path}: the folder holds no data files ({listing(kinds)})")
+    if len(found) > 1:
+        counts = " and ".join(f"{len(files)} {kind}" for kind, files in sorted(found.items()))
+        raise DataError(f"{path}: the folder holds {counts} files; say which with source.use=")
+    ((kind, files),) = found.items()
+    for file in files:
+        _refuse_empty(file)
+    return kind, tuple(files)
+
+
+@contextmanager
+def reading(path: Path, what: str = "") -> Iterator[None]:
+    """Say which file couldn't be read, and why."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path}: can't be read{what}: {reason(error)}") from None
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say which file couldn't be written, and why."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path}: can't be written: {reason(error)}") from None
+
+
+def reason(error: BaseException) -> str:
+    """An error of the system or of Arrow in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if number else str(error).splitlines()[0] if str(error) else repr(error)
+
+
+def _refuse_empty(file: Path) -> None:
+    with reading(file):
+        if file.stat().st_size == 0:
+            raise DataError(f"{file}: the file is empty (0 bytes)")

@@ -1,0 +1,203 @@
+"""Sources and sinks as a config states them: ``{use: auto, path: …}``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from engine.errors import ConfigError, Mistake, did_you_mean, listing
+from engine.runtime.io import csv, parquet
+from engine.runtime.io.files import FORMATS, find_files, format_of
+from engine.runtime.io.sink import FileSink, Mode
+from engine.runtime.io.source import FileSource, Source
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetSource:
+    """Parquet files.
+
+    Parameters
+    ----------
+    path : str
+        A file, or a folder whose files are read by name.
+    """
+
+    path: str
+
+    def open(self) -> FileSource:
+        """Look at the files."""
+        path = Path(self.path)
+        return FileSource(path, find_files(path, "parquet")[1], parquet.ParquetReader())
+
+
+@dataclass(frozen=True, slots=True)
+class CsvSource:
+    """CSV files in UTF-8 with a header line.
+
+    Parameters
+    ----------
+    path : str
+        A file, or a folder whose files are read by name.
+    delimiter : str
+    """
+
+    path: str
+    delimiter: str = ","
+
+    def open(self) -> FileSource:
+        """Look at the files."""
+        path = Path(self.path)
+        return FileSource(path, find_files(path, "csv")[1], csv.CsvReader(self.delimiter))
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetSink:
+    """A Parquet file, or a folder of them.
+
+    Parameters
+    ----------
+    path : str
+        With an extension one file, without a folder.
+    mode : {"error", "replace"}
+        What happens to what is already there.
+    """
+
+    path: str
+    mode: Mode = "error"
+
+    def open(self) -> FileSink:
+        """The sink, nothing written yet."""
+        return FileSink(
+            Path(self.path), ".parquet", parquet.ParquetPart, parquet.check_columns, mode=self.mode
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CsvSink:
+    """A CSV file, or a folder of them.
+
+    Parameters
+    ----------
+    path : str
+        With an extension one file, without a folder.
+    mode : {"error", "replace"}
+        What happens to what is already there.
+    delimiter : str
+    """
+
+    path: str
+    mode: Mode = "error"
+    delimiter: str = ","
+
+    def open(self) -> FileSink:
+        """The sink, nothing written yet."""
+        part = partial(csv.CsvPart, delimiter=self.delimiter)
+        return FileSink(Path(self.path), ".csv", part, csv.check_columns, mode=self.mode)
+
+
+SOURCES: Mapping[str, type[ParquetSource] | type[CsvSource]] = {"parquet": ParquetSource, "csv": CsvSource}
+SINKS: Mapping[str, type[ParquetSink] | type[CsvSink]] = {"parquet": ParquetSink, "csv": CsvSink}
+
+
+def open_source(config: Mapping[str, Any]) -> Source:
+    """The source that a config states.
+
+    Parameters
+    ----------
+    config : mapping
+        ``use`` (``auto``, by extension, unless given), ``path`` and the format's own options.
+
+    Raises
+    ------
+    ConfigError
+        An option is unknown, missing or of the wrong type.
+    DataError
+        There is nothing to read.
+    """
+    options = dict(config)
+    use = _use(options, "source", SOURCES)
+    if use == "auto":
+        use = find_files(_path(options, "source"))[0]
+    return _bind("source", use, SOURCES[use], options).open()
+
+
+def open_sink(config: Mapping[str, Any]) -> FileSink:
+    """The sink that a config states; nothing is written yet.
+
+    Parameters
+    ----------
+    config : mapping
+        ``use`` (``auto``, by extension, unless given), ``path``, ``mode``, for a folder ``format``, and the
+        format's own options.
+
+    Raises
+    ------
+    ConfigError
+        An option is unknown, missing or of the wrong type.
+    DataError
+        The extension is of no format.
+    """
+    options = dict(config)
+    use = _use(options, "sink", SINKS)
+    path = _path(options, "sink")
+    chosen = options.pop("format", None)
+    if chosen is not None and chosen not in SINKS:
+        raise _mistake("sink.format", f"expected {listing(SINKS)}, found {chosen!r}")
+    if use == "auto":
+        use = format_of(path) if path.suffix else chosen or "parquet"
+    return _bind("sink", use, SINKS[use], options).open()
+
+
+_T = TypeVar("_T")
+
+
+def _bind(where: str, use: str, cls: type[_T], options: Mapping[str, Any]) -> _T:
+    names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    mistakes = [
+        Mistake(
+            f"{where}.{key}",
+            f"'{use}' has no option '{key}'.{did_you_mean(key, names)}",
+            (f"options: {listing(names)}",),
+        )
+        for key in options
+        if key not in names
+    ]
+    for key, value in options.items():
+        if key in names and not isinstance(value, str):
+            mistakes.append(Mistake(f"{where}.{key}", f"expected text, found {value!r}"))
+    mode = options.get("mode", "error")
+    if isinstance(mode, str) and mode not in ("error", "replace"):
+        hint = did_you_mean(mode, ("error", "replace"))
+        mistakes.append(Mistake(f"{where}.mode", f"expected error or replace, found {mode!r}.{hint}"))
+    delimiter = options.get("delimiter", ",")
+    if isinstance(delimiter, str) and len(delimiter.encode()) != 1:
+        mistakes.append(Mistake(f"{where}.delimiter", f"expected one character, found {delimiter!r}"))
+    if mistakes:
+        raise ConfigError(mistakes)
+    return cls(**options)
+
+
+def _use(options: dict[str, Any], where: str, known: Mapping[str, Any]) -> str:
+    use = options.pop("use", None) or "auto"
+    if use != "auto" and use not in known:
+        hint = did_you_mean(str(use), known)
+        raise _mistake(
+            f"{where}.use", f"there is no {where} '{use}'.{hint}", f"there are: auto, {listing(known)}"
+        )
+    return str(use)
+
+
+def _path(options: Mapping[str, Any], where: str) -> Path:
+    path = options.get("path")
+    if not isinstance(path, str) or not path:
+        kinds = " or ".join(FORMATS)
+        raise _mistake(f"{where}.path", f"a path is needed: a file ({kinds}) or a folder")
+    return Path(path)
+
+
+def _mistake(where: str, message: str, *notes: str) -> ConfigError:
+    return ConfigError([Mistake(where, message, notes)])

@@ -1,0 +1,225 @@
+"""Where answers go: one file or a folder of parts, there under their name only when complete."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol
+
+import pyarrow as pa
+
+from engine.errors import DataError, listing
+from engine.runtime.io.files import writing
+
+Mode = Literal["error", "replace"]
+
+PART_ROWS = 1 << 22
+"""A folder's parts hold at least so many rows, but for the last."""
+
+
+class Part(Protocol):
+    """A file that is being written."""
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append rows."""
+        ...
+
+    def close(self) -> None:
+        """Write what is left."""
+        ...
+
+    def abandon(self) -> None:
+        """Let the file go, whatever state it is in."""
+        ...
+
+
+class FileSink:
+    """A file (a path with an extension) or a folder of parts (a path without).
+
+    Parameters
+    ----------
+    path : Path
+    extension : str
+        Of the files, with the dot.
+    part : callable
+        ``part(file, schema)`` starts a file.
+    check_columns : callable
+        Raises `DataError` for columns that the format can't hold.
+    mode : {"error", "replace"}
+        What happens to what is already there.
+    part_rows : int
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        extension: str,
+        part: Callable[[Path, pa.Schema], Part],
+        check_columns: Callable[[pa.Schema], None],
+        mode: Mode = "error",
+        part_rows: int = PART_ROWS,
+    ) -> None:
+        self.path = path
+        self.extension = extension
+        self.mode = mode
+        self.part = part
+        self.check_columns = check_columns
+        self.part_rows = part_rows
+        self.is_folder = not path.suffix
+
+    def check(self) -> None:
+        """See, before anything is read, whether the sink can be written.
+
+        Raises
+        ------
+        DataError
+            Something is there already, or is no output that may be replaced.
+        """
+        path = self.path
+        if self.is_folder and path.is_dir():
+            names = sorted(item.name for item in path.iterdir())
+            foreign = [name for name in names if not name.startswith(("_", "part-"))]
+            if names and self.mode == "error":
+                raise DataError(f"{path}: the folder has files in it; to replace them: sink.mode=replace")
+            if foreign:
+                raise DataError(
+                    f"{path}: not replaced, since it holds more than a batch's parts: {listing(foreign, 3)}"
+                )
+        elif path.is_dir():
+            raise DataError(f"{path}: a folder is there where one file is to be written")
+        elif path.exists():
+            if self.is_folder:
+                raise DataError(f"{path}: a file is there where a folder of parts is to be written")
+            if self.mode == "error":
+                raise DataError(f"{path}: the file exists; to replace it: sink.mode=replace")
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not os.access(path.parent, os.W_OK):
+                raise DataError(f"{path}: can't be written: no permission to write in {path.parent}")
+
+    def open(self, schema: pa.Schema) -> SinkWriter:
+        """Start writing; use it as a context manager."""
+        self.check_columns(schema)
+        self.check()
+        return SinkWriter(self, schema)
+
+
+class SinkWriter:
+    """Writes under a temporary name; leaving the ``with`` block commits, an exception removes everything."""
+
+    def __init__(self, sink: FileSink, schema: pa.Schema) -> None:
+        self._sink = sink
+        self._schema = schema
+        # a leading underscore: readers of the folder skip it
+        self._temporary = sink.path.with_name(f"_{sink.path.name}.{uuid.uuid4().hex[:12]}.tmp")
+        self._part: Part | None = None
+        self._file = self._temporary
+        self._names: list[str] = []
+        self._rows = 0
+
+    def __enter__(self) -> SinkWriter:
+        if self._sink.is_folder:
+            with writing(self._sink.path):
+                self._temporary.mkdir()
+        try:
+            self._begin()
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+                self._commit()
+        finally:
+            if self._part is not None:
+                with suppress(OSError, pa.ArrowException):  # the file goes anyway
+                    self._part.abandon()
+            self._remove()
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append rows.
+
+        Raises
+        ------
+        DataError
+            The file can't be written, as when the disk is full.
+        """
+        if self._sink.is_folder and self._rows >= self._sink.part_rows:
+            self._finish()
+            self._begin()
+        assert self._part is not None
+        self._part.write(batch)
+        self._rows += batch.num_rows
+
+    def files(self) -> tuple[Path, ...]:
+        """The files under their final names."""
+        if not self._sink.is_folder:
+            return (self._sink.path,)
+        return tuple(self._sink.path / name for name in self._names)
+
+    def _begin(self) -> None:
+        if self._sink.is_folder:
+            name = f"part-{len(self._names):05d}{self._sink.extension}"
+            self._names.append(name)
+            self._file = self._temporary / name
+        self._part = self._sink.part(self._file, self._schema)
+        self._rows = 0
+
+    def _finish(self) -> None:
+        assert self._part is not None
+        self._part.close()
+        self._part = None
+        with writing(self._sink.path):
+            _sync(self._file)
+
+    def _commit(self) -> None:
+        path, replace = self._sink.path, self._sink.mode == "replace"
+        with writing(path):
+            if self._sink.is_folder:
+                _sync(self._temporary)
+                self._commit_folder(replace)
+            elif replace:
+                self._temporary.replace(path)
+            else:
+                # unlike a rename, a link fails if another run was faster
+                path.hardlink_to(self._temporary)
+            _sync(path.parent)
+
+    def _commit_folder(self, replace: bool) -> None:
+        path = self._sink.path
+        if replace and path.exists():
+            self._sink.check()
+            old = path.with_name(f"{self._temporary.name}.old")
+            path.rename(old)
+            try:
+                self._temporary.rename(path)
+            except OSError:
+                old.rename(path)
+                raise
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            self._temporary.rename(path)
+
+    def _remove(self) -> None:
+        if self._temporary.is_dir():
+            shutil.rmtree(self._temporary, ignore_errors=True)
+        else:
+            self._temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
