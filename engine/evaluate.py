@@ -88,7 +88,9 @@ def evaluate(
     good[[value.row for value in bad]] = False
     rows = rows[good]
     if not len(rows):
-        raise DataError(f"{where}: each of its {len(good):,} labelled rows is rejected; the first: {bad[0].message}")
+        raise DataError(
+            f"{where}: each of its {len(good):,} labelled rows is rejected; the first: {bad[0].message}"
+        )
     scores = np.stack([batch.column(name).to_numpy(zero_copy_only=False) for name in names], axis=1)
     classes, y = _by_learned_classes(pipeline, labels, labels.y[rows])
     metrics = evaluate_scores(labels.kind, y, scores.astype(np.float64), classes)
@@ -111,7 +113,9 @@ def _part(
     return found
 
 
-def _by_learned_classes(pipeline: Pipeline, labels: Labels, y: FloatArray) -> tuple[Sequence[str], FloatArray]:
+def _by_learned_classes(
+    pipeline: Pipeline, labels: Labels, y: FloatArray
+) -> tuple[Sequence[str], FloatArray]:
     """The model's classes, and each row's place among them.
 
     The classes that happen to be in this table may be fewer than the model's.

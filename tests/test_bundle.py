@@ -134,6 +134,7 @@ def test_there_and_back(tmp_path: Path, contents: Contents) -> None:
     assert found.profile is not None and found.profile.schema == contents.profile.schema  # type: ignore[union-attr]
     for name in ("metrics", "plugin_versions", "overrides", "data"):
         assert getattr(found, name) == getattr(contents, name)
+    assert found.libm == bundle.this_platform()["libm"]
     assert read(folder).version == found.version == compute_version(CONFIG, contents.learned, PLUGINS)
 
 

@@ -2,30 +2,81 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterator
 
 from engine.cli.arguments import Arguments
 from engine.cli.batch import bind_run
 from engine.cli.open import Opened, open_pipeline
 from engine.cli.output import aligned, result, result_json
+from engine.decode import TableDecoder
 from engine.errors import listing
 from engine.runtime.batch import check_batch
-from engine.runtime.io import open_sink, open_source
+from engine.runtime.io import FileSink, Source, open_sink, open_source
 
 
 def run(arguments: Arguments) -> int:
-    """Print a line for each thing that was checked."""
+    """Print a line for each thing that was checked; the first that is wrong ends it."""
+    done = []
+    for what, found in _checked(arguments):
+        done.append([what, found])
+        if not arguments.json:
+            result(aligned([[f"{what:<9}", found]]))
+    if arguments.json:
+        result_json([{"checked": what, "found": found} for what, found in done])
+    return 0
+
+
+def _checked(arguments: Arguments) -> Iterator[tuple[str, str]]:
     opened = open_pipeline(arguments)
-    lines = [_plan(opened), _fit(opened)]
-    _, rejects = bind_run(opened.config)
-    if opened.pipeline is not None:
-        lines.append(_program(opened))
-    given = {key: bool((opened.config[key] or {}).get("path")) for key in ("source", "sink")}
-    source = open_source(opened.config["source"]) if given["source"] else None
-    sink = open_sink(opened.config["sink"]) if given["sink"] else None
-    if opened.pipeline is not None:
+    plan = opened.plan
+    yield "plan", f"{plan.name}: {len(plan.inputs)} inputs, {len(plan.stages)} stages"
+    executor, rejects = bind_run(opened.config)
+    if opened.pipeline is None:
+        learners = [planned.label for planned in plan.stages if planned.stage.learns()]
+        yield "fit", f"needed before it can answer: {listing(learners)} learn from data"
+    else:
+        whose = f"loaded from {opened.bundle}" if opened.bundle else "nothing is to be learned"
+        yield "pipeline", f"version {opened.pipeline.version}, {whose}"
+        kernels = len(opened.pipeline.program.layout.segments)
+        yield "program", f"compiled, {kernels} kernel{'s' if kernels != 1 else ''}"
+    source = open_source(opened.config["source"]) if _given(opened, "source") else None
+    sink = open_sink(opened.config["sink"]) if _given(opened, "sink") else None
+    if source is not None and sink is not None and opened.pipeline is not None:
         check_batch(opened.pipeline, source, sink, rejects)
-    raise NotImplementedError
+    if source is not None:
+        _check_source(opened, source)
+        yield "source", _source(source)
+    else:
+        yield "source", "not given: source.path=…"
+    if sink is not None:
+        sink.check()
+        yield "sink", _sink(sink)
+    else:
+        yield "sink", "not given: sink.path=…"
+    threads = executor.threads or "one for each processor"
+    yield "run", f"threads: {threads}, batches of {executor.batch_rows:,} rows, rejects.max {rejects.max}"
 
 
-_ = (time, aligned, result, result_json, listing, Opened)
+def _given(opened: Opened, key: str) -> bool:
+    section = opened.config[key]
+    # other keys than the path are looked at, too: what is misspelt is to be found here
+    return bool(section) and any(value is not None for name, value in section.items() if name != "use")
+
+
+def _check_source(opened: Opened, source: Source) -> None:
+    if opened.pipeline is not None:
+        opened.pipeline.check_schema(source.schema, str(source.path), text=source.text)
+    else:
+        decoder = TableDecoder(opened.plan.inputs, None, None, parse_text=source.text)
+        decoder.check_schema(source.schema, str(source.path))
+
+
+def _source(source: Source) -> str:
+    rows = f"{source.rows:,} rows" if source.rows is not None else "rows unknown before they are read"
+    files = len(source.files())
+    return f"{source.path}: fits the inputs; {files} file{'s' if files != 1 else ''}, {rows}"
+
+
+def _sink(sink: FileSink) -> str:
+    kind = "a folder of parts" if sink.is_folder else "one file"
+    return f"{sink.path}: can be written, {kind}, mode {sink.mode}"

@@ -37,8 +37,9 @@ def run(arguments: Arguments) -> int:
         )
     else:
         result(aligned(metric_rows(found.metrics)))
-    whose = f"of the {part} part" if part else "of all labelled rows"
-    tell(f"{opened.plan.name} {pipeline.version}: {found.rows:,} rows {whose}, {time.perf_counter() - began:.1f} s")
+    whose = f"rows of the {part} part" if part else "labelled rows"
+    seconds = time.perf_counter() - began
+    tell(f"{opened.plan.name} {pipeline.version}: {found.rows:,} {whose}, {seconds:.1f} s")
     if found.unlabelled:
         tell(f"left out, because their target is missing: {found.unlabelled:,} rows")
     if found.rejected:

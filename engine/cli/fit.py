@@ -23,7 +23,9 @@ def run(arguments: Arguments) -> int:
     plan = build_plan(config)
     folder = _folder(config["bundle"], plan.name)
     with reporting("fit") as progress:
-        table, text = read_labelled(plan, config, progress, ("target", "split.column", "weight", "group", "keep"))
+        table, text = read_labelled(
+            plan, config, progress, ("target", "split.column", "weight", "group", "keep")
+        )
         from engine.api import fit
 
         pipeline = fit(config, table, text=text, progress=progress)
@@ -47,7 +49,9 @@ def run(arguments: Arguments) -> int:
     tell(summary(pipeline))
     tell(f"saved version {pipeline.version} in {folder}, {seconds:.1f} s in all")
     tell(f"next: engine explain bundle={folder}")
-    tell(f"      engine batch bundle={folder} source.path={config['source']['path']} sink.path=scores.parquet")
+    tell(
+        f"      engine batch bundle={folder} source.path={config['source']['path']} sink.path=scores.parquet"
+    )
     return 0
 
 
@@ -80,5 +84,7 @@ def _folder(bundle: str | None, name: str) -> Path:
     if not standing.is_dir():
         raise UserError(f"bundle: {standing} is a file, so nothing can be saved in {folder}")
     if not os.access(standing, os.W_OK | os.X_OK):
-        raise UserError(f"bundle: the folder {standing} can't be written to, so nothing can be saved in {folder}")
+        raise UserError(
+            f"bundle: the folder {standing} can't be written to, so nothing can be saved in {folder}"
+        )
     return folder

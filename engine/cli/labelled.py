@@ -95,7 +95,9 @@ def _table(source: Source, columns: Sequence[str], progress: Progress) -> pa.Tab
     if not batches:
         return pa.schema([source.schema.field(name) for name in columns]).empty_table()
     # a CSV file's column is binary in those batches where some of it is no UTF-8
-    raw = {f.name for batch in batches for f in batch.schema if pt.is_binary(f.type)} if source.text else set()
+    raw = (
+        {f.name for batch in batches for f in batch.schema if pt.is_binary(f.type)} if source.text else set()
+    )
     parts = [_as_binary(pa.Table.from_batches([batch]), raw) for batch in batches]
     try:
         return pa.concat_tables(parts, promote_options="permissive")

@@ -125,7 +125,9 @@ def _refused(error: OSError) -> str:
 
 def _bug() -> int:
     traceback.print_exc()
-    tell(f"this is a bug in engine {__version__}, not a mistake of yours: please report it with the lines above")
+    tell(
+        f"this is a bug in engine {__version__}, not a mistake of yours: please report it with the lines above"
+    )
     return 1
 
 

@@ -68,14 +68,18 @@ def describe(registry: Registry, name: str) -> dict[str, Any]:
     options = []
     for item in option_fields(cls):
         info = option_info(item)
-        bounds = {bound: found for bound in ("ge", "gt", "le", "lt") if (found := getattr(info, bound)) is not None}
+        bounds = {
+            bound: found for bound in ("ge", "gt", "le", "lt") if (found := getattr(info, bound)) is not None
+        }
         option: dict[str, Any] = {"name": item.name, "type": type_name(kinds[item.name])}
         if info.choices is not None:
             option["choices"] = list(info.choices)
         option["required"] = required(item)
         if not required(item):
             option["default"] = item.default_factory() if callable(item.default_factory) else item.default
-        options.append({**option, **bounds, "change": "runtime" if info.runtime else "refit", "help": info.help})
+        options.append(
+            {**option, **bounds, "change": "runtime" if info.runtime else "refit", "help": info.help}
+        )
     return {
         **_listed(registry, name),
         "version": cls.version,

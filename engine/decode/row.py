@@ -60,7 +60,7 @@ class RowDecoder:
             if name not in slots and not looks_anyway(item):
                 continue
             codes = None
-            if vocabularies is not None and name in vocabularies:
+            if vocabularies and name in vocabularies and item.kind in (Kind.CATEGORY, Kind.TEXT):
                 codes = {text: FIRST + i for i, text in enumerate(vocabularies[name])}
             convert = converter(item, codes)
             self._checked.append((name, convert))

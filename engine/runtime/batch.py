@@ -123,9 +123,8 @@ def run_batch(
     started = time.perf_counter()
     rejects = rejects or Rejects()
     threads = threads or len(os.sched_getaffinity(0))
-    _check(pipeline, source, sink)
+    schema = check_batch(pipeline, source, sink, rejects)
     columns = tuple(name for name in pipeline.reads if name in set(source.schema.names))
-    schema = pipeline.output_schema(source.schema)
     count = _Count()
     with ExitStack() as stack:
         refused = RejectsWriter(rejects, pipeline.plan.inputs, source, sink)
@@ -162,6 +161,29 @@ def run_batch(
         rejects=refused.path if count.rejected else None,
         columns=tuple(schema.names),
     )
+
+
+def check_batch(
+    pipeline: BatchPipeline, source: Source, sink: FileSink, rejects: Rejects | None = None
+) -> pa.Schema:
+    """Refuse what `run_batch` would refuse before it reads a row.
+
+    Returns
+    -------
+    pyarrow.Schema
+        The columns of the output.
+
+    Raises
+    ------
+    DataError
+        The source doesn't fit the pipeline, or the sink, or that of the rejects, can't be written.
+    """
+    _check(pipeline, source, sink)
+    schema = pipeline.output_schema(source.schema)
+    sink.check_columns(schema)
+    sink.check()
+    RejectsWriter(rejects or Rejects(), pipeline.plan.inputs, source, sink).__enter__()  # it only looks
+    return schema
 
 
 def _check(pipeline: BatchPipeline, source: Source, sink: FileSink) -> None:

@@ -182,7 +182,7 @@ def test_numbered_classes() -> None:
     with_more = XGBoost(rounds=3, objective="multi:softprob", params={"num_class": 5})
     assert with_more.outputs(fit(with_more, given)) == ("_0", "_1", "_2", "_3", "_4")
     assert with_more.declare([], Kind.NUMBER) == ("_0", "_1", "_2", "_3", "_4")
-    with pytest.raises(UserError, match="params.num_class is 2, but the target goes up to class 2"):
+    with pytest.raises(UserError, match=r"params\.num_class is 2, but the target goes up to class 2"):
         fit(XGBoost(objective="multi:softprob", params={"num_class": 2}), given)
     with pytest.raises(UserError, match="the target holds other numbers"):
         fit(XGBoost(objective="multi:softprob"), context(Kind.NUMBER))
