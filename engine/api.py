@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ import pyarrow as pa
 from engine.config.config import Config
 from engine.errors import BundleError
 from engine.pipeline import Fitted, Pipeline, prepared
+from engine.registry import Registry
 
 
 def fit(
@@ -59,34 +60,40 @@ def build(config: Config) -> Pipeline:
     return Pipeline(plan, prepared(plan), None, config.overrides)
 
 
-def load(path: str | os.PathLike[str], *, check: bool = True) -> Pipeline:
+def load(
+    path: str | os.PathLike[str], *, plugins: Sequence[str | os.PathLike[str]] = (), check: bool = True
+) -> Pipeline:
     """Load a bundle: its folder (the version in use) or the folder of a version.
 
     Parameters
     ----------
     path : path
+    plugins : sequence of path
+        Folders with stages of your own. A bundle never names any itself.
     check : bool
         Score the golden rows and compare: the same bits on the kind of machine that wrote the bundle.
 
     Raises
     ------
     BundleError
-        It is damaged, unsafe or of another format, or answers its golden rows otherwise.
+        It is damaged, unsafe, of another format or of other plugins, or answers its golden rows otherwise.
     """
-    from engine.bundle import read
+    from engine.bundle import check_plugin_versions, read
+    from engine.plan.build import build_plan
 
-    pipeline = _from_contents(read(path))
+    contents = read(path)
+    registry = Registry(plugins)
+    names = set(registry.names())
+    installed = {use: registry.load(use).version for use in contents.plugin_versions if use in names}
+    check_plugin_versions(contents.plugin_versions, installed, str(path))
+    plan = build_plan(Config(contents.config, (), {"pipeline": "the bundle"}), registry)
+    fitted = Fitted(
+        contents.metrics, {}, contents.golden, contents.profile, contents.data, contents.origin
+    )
+    pipeline = Pipeline(plan, contents.learned, fitted, contents.overrides)
     if check:
         check_golden(pipeline, str(path))
     return pipeline
-
-
-def _from_contents(contents: Any) -> Pipeline:
-    from engine.plan.build import build_plan
-
-    plan = build_plan(Config(contents.config, (), {"pipeline": "the bundle"}))
-    fitted = Fitted(contents.metrics, {}, contents.golden, contents.profile, contents.data, contents.libm)
-    return Pipeline(plan, contents.learned, fitted, contents.overrides)
 
 
 def check_golden(pipeline: Pipeline, where: str) -> None:
@@ -100,14 +107,14 @@ def check_golden(pipeline: Pipeline, where: str) -> None:
     BundleError
         An answer differs.
     """
-    from engine.expr.libm import fingerprint
+    from engine.bundle import this_origin
     from engine.golden import first_difference
 
     golden = pipeline.fitted.golden if pipeline.fitted else None
     if golden is None or not golden.num_rows:
         return
-    same_machine = pipeline.fitted is not None and pipeline.fitted.libm in ("", fingerprint())
-    found = first_difference(pipeline, golden, exact=same_machine)
+    origin = pipeline.fitted.origin if pipeline.fitted else {}
+    found = first_difference(pipeline, golden, exact=origin in ({}, this_origin()))
     if found:
         raise BundleError(
             f"{where}: answers a golden row otherwise than when it was fitted\n  {found}\n"

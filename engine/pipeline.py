@@ -47,8 +47,8 @@ class Fitted:
         Distributions of inputs, features and scores on train.
     data : mapping
         The table's fingerprint.
-    libm : str
-        The C library's fingerprint where it was fitted; empty: here.
+    origin : mapping of str to str
+        Platform and XGBoost where it was fitted (`engine.bundle.this_origin`); empty: here.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Fitted:
     golden: pa.Table | None = None
     profile: pa.Table | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
-    libm: str = ""
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 class Pipeline:
@@ -128,7 +128,7 @@ class Pipeline:
         found: dict[str, Scorer] = {}
         for planned in self.plan.stages:
             if isinstance(planned.stage, ScoreStage):
-                found[planned.label] = planned.stage.scorer(self.learned[planned.label])
+                found[planned.label] = planned.stage.make_scorer(self.learned[planned.label])
         return found
 
     @cached_property

@@ -328,7 +328,7 @@ class ScoreStage(Stage):
         """The columns in the order in which the model takes them."""
         return columns
 
-    def scorer(self, learned: Learned) -> Scorer:
+    def make_scorer(self, learned: Learned) -> Scorer:
         """The model, ready to score."""
         raise NotImplementedError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -44,6 +44,9 @@ class XGBoost(ScoreStage):
         None, ge=1, help="stop after so many rounds without gain on the valid part"
     )
     model: str | None = option(None, help="a saved model (.ubj or .json) to load instead of training one")
+    scorer: Literal["auto", "xgboost"] = option(
+        "auto", runtime=True, help="who scores; auto: the fastest that gives XGBoost's own bits"
+    )
 
     select_all = True
 
@@ -136,7 +139,7 @@ class XGBoost(ScoreStage):
             raise ModelError(f"the model's features are not among the columns: {listing(lacking)}")
         return wanted
 
-    def scorer(self, learned: Learned) -> Scorer:
+    def make_scorer(self, learned: Learned) -> Scorer:
         from engine.forest.xgb import XGBoostScorer
 
         return XGBoostScorer(np.asarray(learned["model"], np.uint8).tobytes())

@@ -134,7 +134,7 @@ def test_there_and_back(tmp_path: Path, contents: Contents) -> None:
     assert found.profile is not None and found.profile.schema == contents.profile.schema  # type: ignore[union-attr]
     for name in ("metrics", "plugin_versions", "overrides", "data"):
         assert getattr(found, name) == getattr(contents, name)
-    assert found.libm == bundle.this_platform()["libm"]
+    assert found.origin == bundle.this_origin()
     assert read(folder).version == found.version == compute_version(CONFIG, contents.learned, PLUGINS)
 
 
@@ -142,8 +142,8 @@ def test_the_model_scores_after_reading(tmp_path: Path, contents: Contents) -> N
     write(tmp_path / "b", contents)
     rows = np.random.default_rng(1).normal(size=(20, 2)).astype(np.float32)
     stage = XGBoost()
-    before = stage.scorer(contents.learned["model"]).many(rows)
-    assert np.array_equal(stage.scorer(read(tmp_path / "b").learned["model"]).many(rows), before)
+    before = stage.make_scorer(contents.learned["model"]).many(rows)
+    assert np.array_equal(stage.make_scorer(read(tmp_path / "b").learned["model"]).many(rows), before)
 
 
 def test_manifest(tmp_path: Path, contents: Contents) -> None:

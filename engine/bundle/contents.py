@@ -43,8 +43,8 @@ class Contents:
         Fingerprint of the training data: rows, columns, sha256.
     version : str
         64 hex digits, or empty: `write` computes it.
-    libm : str
-        Read from the manifest: the fingerprint of the C library where it was written; empty: unknown.
+    origin : mapping of str to str
+        Read from the manifest: `engine.bundle.this_origin` where it was written; empty: here.
     """
 
     config: Mapping[str, Any]
@@ -56,7 +56,7 @@ class Contents:
     overrides: tuple[str, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
     version: str = ""
-    libm: str = ""
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 def compute_version(

@@ -183,6 +183,11 @@ def this_platform() -> dict[str, str]:
     }
 
 
+def this_origin() -> dict[str, str]:
+    """What must be the same for a bundle's golden rows to have the same bits: platform and XGBoost."""
+    return {**this_platform(), "xgboost": package_versions()["xgboost"]}
+
+
 def package_versions() -> dict[str, str]:
     """The versions of the packages that can change a bit, without importing them."""
     found = {}

@@ -67,7 +67,7 @@ def read(path: str | os.PathLike[str]) -> Contents:
         overrides=manifest.overrides,
         data=manifest.data,
         version=manifest.version,
-        libm=manifest.platform.get("libm", ""),
+        origin={**manifest.platform, "xgboost": manifest.packages.get("xgboost", "")},
     )
 
 

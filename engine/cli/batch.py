@@ -93,8 +93,8 @@ def described(summary: BatchSummary, path: Path) -> str:
     """What a batch did, in one line."""
     speed = summary.rows_in / summary.seconds if summary.seconds else 0.0
     return (
-        f"{summary.rows_in:,} rows read, {summary.rows_out:,} written to {path}, {summary.rejected:,} rejected; "
-        f"{summary.seconds:.2f} s, {speed:,.0f} rows/s"
+        f"{summary.rows_in:,} rows read, {summary.rows_out:,} written to {path}, "
+        f"{summary.rejected:,} rejected; {summary.seconds:.2f} s, {speed:,.0f} rows/s"
     )
 
 

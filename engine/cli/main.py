@@ -7,6 +7,7 @@ of stdout went away, as for any program of a shell's pipe.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 import traceback
@@ -42,6 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit code.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # a terminal that has no … or → must not end a run
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = _run(parse_arguments(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
@@ -125,9 +129,7 @@ def _refused(error: OSError) -> str:
 
 def _bug() -> int:
     traceback.print_exc()
-    tell(
-        f"this is a bug in engine {__version__}, not a mistake of yours: please report it with the lines above"
-    )
+    tell(f"this is a bug in engine {__version__}, no mistake of yours: please report it with the lines above")
     return 1
 
 

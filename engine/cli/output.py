@@ -16,7 +16,8 @@ def result(text: str) -> None:
 
 def result_json(value: Any) -> None:
     """Print a result as JSON to stdout; NaN becomes null, the infinities ``"inf"`` and ``"-inf"``."""
-    result(json.dumps(_plain(value), indent=2, ensure_ascii=False))
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    result(json.dumps(_plain(value), indent=2, ensure_ascii=not unicode))
 
 
 def tell(text: str) -> None:

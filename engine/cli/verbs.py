@@ -202,7 +202,7 @@ def _takers(key: str) -> str:
 def general_help() -> str:
     """What ``engine --help`` says."""
     lines = [
-        f"engine {__version__}: declarative XGBoost inference pipelines; the same bits in batch and in real time.",
+        f"engine {__version__}: declarative XGBoost inference pipelines, same bits in batch and real time",
         "",
         "usage: engine VERB [NAME…] [key=value…] [flags]",
         "",

@@ -145,8 +145,11 @@ class Reader:
         if bound.value is None:
             return None
         if bool(bound.value.column) == bool(bound.value.value):
-            both = "both column and value" if bound.value.column else "neither column nor value"
-            self.wrong("target", f"has {both}; it needs one of them")
+            if bound.value.column:
+                remedy = "to learn the column: target.value=null; to learn the expression: target.column=null"
+                self.wrong("target", "has both column and value; it needs one of them", remedy)
+            else:
+                self.wrong("target", "has neither column nor value; it needs one of them")
             return None
         if bound.value.value:
             self._expression("target.value", bound.value.value)

@@ -81,7 +81,7 @@ def learn(
         if point:
             matrix = feature_matrix({name: values[name] for name, _ in point.features})
             assert isinstance(planned.stage, ScoreStage)
-            scores = planned.stage.scorer(found or NOTHING).many(matrix)
+            scores = planned.stage.make_scorer(found or NOTHING).many(matrix)
             for i in range(scores.shape[1]):
                 leaves["score", (planned.label, i)] = scores[:, i]
         computed = interpret([node for _, node in after.values()], leaves, rows)

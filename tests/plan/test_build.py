@@ -315,7 +315,8 @@ SET_BY = "\n  set by: conf/pipeline/p.yaml"
         ({"target": {}}, "target: has neither column nor value; it needs one of them"),
         (
             {"target": {"column": "x", "value": "x"}},
-            "target: has both column and value; it needs one of them",
+            "target: has both column and value; it needs one of them\n"
+            "  to learn the column: target.value=null; to learn the expression: target.column=null",
         ),
         (
             {"target": {"colum": "x"}},

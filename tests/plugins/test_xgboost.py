@@ -78,7 +78,7 @@ def test_auto_follows_the_target(kind: Kind, objective: str, suffixes: tuple[str
     assert stage.outputs(learned) == suffixes
     assert stage.declare(columns(*NAMES), kind) == (None if kind is Kind.CATEGORY else suffixes)
     assert stage.features(NAMES, learned) == NAMES
-    scorer = stage.scorer(learned)
+    scorer = stage.make_scorer(learned)
     assert (scorer.n_features, scorer.n_outputs) == (3, len(suffixes))
     model = read_model(learned["model"].tobytes(), "m")
     assert model.feature_names == ()
@@ -92,7 +92,7 @@ def test_scores_are_those_of_a_plain_training() -> None:
         xgboost.QuantileDMatrix(matrix(given.train), given.train.y),
         12,
     )
-    found = stage.scorer(fit(stage, given)).many(matrix(given.train))
+    found = stage.make_scorer(fit(stage, given)).many(matrix(given.train))
     assert np.array_equal(found[:, 0], plain.inplace_predict(matrix(given.train)))
 
 
@@ -138,7 +138,7 @@ def test_early_stopping_keeps_the_trees_up_to_the_best_round() -> None:
         verbose_eval=False,
     )
     assert model.n_trees == plain.best_iteration + 1 < plain.num_boosted_rounds()
-    found = XGBoost().scorer(learned).many(matrix(valid))[:, 0]
+    found = XGBoost().make_scorer(learned).many(matrix(valid))[:, 0]
     best = plain.inplace_predict(matrix(valid), iteration_range=(0, plain.best_iteration + 1))
     assert np.array_equal(found, best)
 
@@ -165,7 +165,7 @@ def test_quantiles() -> None:
     learned = fit(stage, context(Kind.NUMBER))
     assert stage.outputs(learned) == ("_q0.1", "_q0.5")
     assert stage.declare(columns(*NAMES), Kind.NUMBER) == ("_q0.1", "_q0.5")
-    assert stage.scorer(learned).n_outputs == 2
+    assert stage.make_scorer(learned).n_outputs == 2
 
 
 def test_softmax_gives_one_score_and_keeps_the_classes() -> None:
@@ -210,7 +210,7 @@ def test_constraints_by_column_name() -> None:
     learned = fit(XGBoost(rounds=10, params=params), context())
     rows = np.zeros((50, 3), np.float32)
     rows[:, 1] = np.linspace(-2, 2, 50)
-    scores = XGBoost().scorer(learned).many(rows)[:, 0]
+    scores = XGBoost().make_scorer(learned).many(rows)[:, 0]
     assert (np.diff(scores) <= 0).all()
     with pytest.raises(UserError) as caught:
         fit(XGBoost(params={"monotone_constraints": {"lat": 1}}), context())
@@ -221,7 +221,7 @@ def test_constraints_by_column_name() -> None:
 @pytest.mark.parametrize("params", [{"booster": "dart", "rate_drop": 0.3}, {"tree_method": "exact"}])
 def test_other_ways_to_grow(params: dict[str, Any]) -> None:
     learned = fit(XGBoost(rounds=5, params=params), context())
-    assert XGBoost().scorer(learned).many(matrix(part(5))).shape == (5, 1)
+    assert XGBoost().make_scorer(learned).many(matrix(part(5))).shape == (5, 1)
 
 
 # -- what is wrong with the data
@@ -341,7 +341,7 @@ def test_by_count(tmp_path: Path) -> None:
     assert stage.features(["x", "y", "z"], learned) == ("x", "y", "z")
     booster = xgboost.Booster(model_file=path)
     rows = matrix(part(20))
-    assert np.array_equal(stage.scorer(learned).many(rows)[:, 0], booster.inplace_predict(rows))
+    assert np.array_equal(stage.make_scorer(learned).many(rows)[:, 0], booster.inplace_predict(rows))
     with pytest.raises(ModelError) as caught:
         stage.prepare(columns("x", "y"))
     assert str(caught.value) == (
