@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import pyarrow as pa
 
@@ -87,9 +86,7 @@ def load(
     installed = {use: registry.load(use).version for use in contents.plugin_versions if use in names}
     check_plugin_versions(contents.plugin_versions, installed, str(path))
     plan = build_plan(Config(contents.config, (), {"pipeline": "the bundle"}), registry)
-    fitted = Fitted(
-        contents.metrics, {}, contents.golden, contents.profile, contents.data, contents.origin
-    )
+    fitted = Fitted(contents.metrics, {}, contents.golden, contents.profile, contents.data, contents.origin)
     pipeline = Pipeline(plan, contents.learned, fitted, contents.overrides)
     if check:
         check_golden(pipeline, str(path))

@@ -120,9 +120,15 @@ def _by_learned_classes(
 
     The classes that happen to be in this table may be fewer than the model's.
     """
-    learned = pipeline.learned[pipeline.trace.scores[-1].label].get("classes", ())
-    if labels.kind is not Kind.CATEGORY or not learned:
+    model = pipeline.trace.scores[-1].label
+    learned = pipeline.learned[model].get("classes", ())
+    if labels.kind is not Kind.CATEGORY:
         return labels.classes, y
+    if not learned:
+        raise DataError(
+            f"target: it is a category, and {model!r} learned no classes: its score is one number"
+            '\n  a condition on it would fit: target.column=null \'target.value="NAME == \\"TEXT\\""\''
+        )
     strange = sorted({labels.classes[int(found)] for found in np.unique(y)} - set(learned))
     if strange:
         raise DataError(

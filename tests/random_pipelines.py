@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 NUMBERS = ("a", "b", "c", "d")
 CATEGORIES = ("k", "m")
 TEXTS = ("red", "green", "blue", "", "ünï", "a b", "x,y")
-INPUTS = {name: "number" for name in NUMBERS} | {name: "category" for name in CATEGORIES} | {"t": "timestamp"}
+INPUTS = dict.fromkeys(NUMBERS, "number") | dict.fromkeys(CATEGORIES, "category") | {"t": "timestamp"}
 
 
 def training_table(seed: int, rows: int = 300) -> pa.Table:
-    """Numbers with gaps, categories with nulls, timestamps on both sides of 1970, a target that depends on them."""
+    """Numbers with gaps, categories with nulls, timestamps on both sides of 1970, a target that follows."""
     rng = np.random.default_rng([seed, 7])
     columns: dict[str, Any] = {}
     for name in NUMBERS:
@@ -49,10 +49,23 @@ def pipelines(rng: np.random.Generator) -> dict[str, Any]:
         "a >= b or c == d",
         "where(k == 'blue', a, -b) * 2",
     )
+    parts = (
+        "year",
+        "quarter",
+        "month",
+        "week",
+        "day",
+        "weekday",
+        "hour",
+        "minute",
+        "day_of_year",
+        "is_weekend",
+    )
+    impute, scale = ("mean", "median", "most_frequent"), ("standard", "minmax", "robust", "maxabs")
     choices: list[dict[str, Any]] = [
-        {"use": "impute", "columns": some(NUMBERS), "strategy": str(rng.choice(["mean", "median", "most_frequent"]))},
+        {"use": "impute", "columns": some(NUMBERS), "strategy": str(rng.choice(impute))},
         {"use": "impute", "columns": some(NUMBERS), "value": float(rng.normal())},
-        {"use": "scale", "columns": some(NUMBERS), "strategy": str(rng.choice(["standard", "minmax", "robust", "maxabs"]))},
+        {"use": "scale", "columns": some(NUMBERS), "strategy": str(rng.choice(scale))},
         {"use": "clip", "columns": some(NUMBERS), "lo": -2.5, "hi": float(rng.integers(3, 60))},
         {"use": "clip", "columns": some(NUMBERS), "lo": "-inf", "hi": 1.25},
         {"use": "log1p", "columns": some(NUMBERS)},
@@ -60,9 +73,9 @@ def pipelines(rng: np.random.Generator) -> dict[str, Any]:
         {"use": "expr", "value": str(rng.choice(expressions))},
         {"use": "missing_flag", "columns": [str(rng.choice([*NUMBERS, *CATEGORIES, "t"]))]},
         {"use": "onehot", "columns": some(CATEGORIES), "min_count": int(rng.integers(1, 30))},
-        {"use": "calendar", "columns": ["t"], "parts": some(("year", "month", "week", "day", "weekday", "hour", "minute", "day_of_year", "quarter", "is_weekend"))},
+        {"use": "calendar", "columns": ["t"], "parts": some(parts)},
         {"use": "label", "columns": ["flag"], "labels": ["no", "yes"]},
-    ]  # fmt: skip
+    ]
     picked = rng.choice(len(choices), rng.integers(2, 7), replace=False)
     stages: dict[str, Any] = {"flag": {"use": "expr", "value": "a > b"}}
     for i in picked:
@@ -107,7 +120,7 @@ moment = st.one_of(
 
 @st.composite
 def tables(draw: st.DrawFn) -> pa.Table:
-    """Tables of up to 12 rows: every number type there is, text of several layouts, timestamps of several units."""
+    """Tables of up to 12 rows: number types, layouts of text and units of time as they come."""
     rows = draw(st.integers(0, 12))
 
     def column(values: st.SearchStrategy[Any], dtype: pa.DataType) -> pa.Array:
@@ -115,7 +128,9 @@ def tables(draw: st.DrawFn) -> pa.Table:
 
     columns: dict[str, pa.Array] = {}
     for name in NUMBERS:
-        kind = draw(st.sampled_from(["float64", "float64", "float32", "int64", "int8", "uint64", "bool", "decimal"]))
+        kind = draw(
+            st.sampled_from(["float64", "float64", "float32", "int64", "int8", "uint64", "bool", "decimal"])
+        )
         if kind == "float64":
             columns[name] = column(number, pa.float64())
         elif kind == "float32":
@@ -130,7 +145,9 @@ def tables(draw: st.DrawFn) -> pa.Table:
             columns[name] = column(st.one_of(st.none(), st.integers(low, high)), getattr(pa, kind)())
     texts = st.one_of(st.none(), st.sampled_from([*TEXTS, "never seen"]), st.text(max_size=3))
     for name in CATEGORIES:
-        dtype = draw(st.sampled_from([pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())]))
+        dtype = draw(
+            st.sampled_from([pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+        )
         columns[name] = column(texts, pa.string()).cast(dtype)
     unit = draw(st.sampled_from(["us", "us", "ms", "s"]))
     columns["t"] = column(moment, pa.timestamp("us", "UTC")).cast(pa.timestamp(unit, "UTC"), safe=False)

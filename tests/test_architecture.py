@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ENGINE = ROOT / "engine"
 PLUGINS_AND_KIT = ("plugins", "testing")
-"""The kit and the package of plugins stand beside the order: plugins are loaded by name, through the registry."""
+"""The kit and the package of plugins stand beside the order: plugins are loaded by name."""
 
 
 def order() -> list[str]:

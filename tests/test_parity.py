@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -55,7 +56,7 @@ def check_parity(pipeline: Pipeline, table: pa.Table, data: st.DataObject) -> No
     order = data.draw(st.permutations(table.schema.names))
     cuts = sorted(data.draw(st.lists(st.integers(0, table.num_rows), max_size=3)))
     edges = [0, *cuts, table.num_rows]
-    chunks = [table.slice(a, b - a).combine_chunks() for a, b in zip(edges, edges[1:], strict=False)]
+    chunks = [table.slice(a, b - a).combine_chunks() for a, b in itertools.pairwise(edges)]
     shuffled = pa.concat_tables(chunks).select(order)
     assert bits(pipeline.predict_many(shuffled)) == expected
     assert bits(pipeline.predict_many(shuffled, threads=3)) == expected

@@ -190,11 +190,12 @@ class _Interpreted:
         features = np.full((rows, self.segment.width), np.nan, np.float32)
         with np.errstate(over="ignore"):
             for root, values in zip(self.segment.roots, results, strict=True):
-                if self.segment.point:
+                if self.segment.point and not isinstance(values, Categories):
                     features[:, root.slot] = values
+                elif isinstance(values, Categories):
+                    out[root.name][start : start + rows] = values.codes
                 else:
-                    flat = values.codes if isinstance(values, Categories) else values
-                    out[root.name][start : start + rows] = flat
+                    out[root.name][start : start + rows] = values
         return features
 
 
@@ -210,9 +211,10 @@ class _Row:
         points = [runner.segment.point for runner in runners if runner.segment.point]
         widths = [scorers[point.label].n_outputs for point in points]
         n_inputs, n_roots = len(layout.reads), sum(1 for _, node in computed if node.op != "score")
-        self._memory = np.zeros(n_inputs + n_roots + (sum(widths) + 1) // 2 + 1, np.int64)
-        base = self._memory.ctypes.data
-        floats = self._memory.view(np.float32)[2 * (n_inputs + n_roots) :]
+        memory = np.zeros(n_inputs + n_roots + (sum(widths) + 1) // 2 + 1, np.int64)
+        self._memory = memory.data
+        base = memory.ctypes.data
+        floats = memory.view(np.float32)[2 * (n_inputs + n_roots) :]
         self._pack = struct.Struct(
             "=" + "".join(_SLOTS[layout.kinds[name]] for name in layout.reads)
         ).pack_into

@@ -49,7 +49,8 @@ class Config:
         """Who set a key such as ``stages.squeeze.hi``: ``command line``, or a file."""
         for override in self.overrides:
             name = override.split("=", 1)[0].lstrip("+~")
-            if name == key or (key.startswith(name + ".") and "." in name):
+            above = key.startswith(name + ".") and "." in name
+            if name == key or above or name.startswith(key + "."):
                 return "command line"
         group = key.split(".", 1)[0]
         return self.files.get(group) or self.files.get("pipeline") or "the config"

@@ -61,9 +61,11 @@ def fit_plan(
     if decoded.bad:
         first = decoded.bad[0]
         rows = len({b.row for b in decoded.bad})
+        kind = next(item.kind for item in plan.inputs if item.name == first.column)
         raise DataError(
-            f"{rows:,} labelled rows are refused; the first is row {first.row}: {first.message}\n"
-            f"  inputs.{first.column}.{first.code}=null takes such values as missing"
+            f"{rows:,} labelled row{'s are' if rows != 1 else ' is'} refused; "
+            f"the first is row {first.row}: {first.message}\n"
+            f"  to take such values as missing: 'inputs.{first.column}={{kind: {kind}, {first.code}: null}}'"
         )
     used = np.concatenate([parts.train, parts.valid])
     data = TrainingData(

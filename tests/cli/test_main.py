@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -19,7 +20,6 @@ import engine
 from engine.cli.arguments import parse_arguments
 from engine.cli.main import main
 from engine.cli.verbs import VERBS
-
 from tests.cli.conftest import Run, houses
 
 ENGINE = [sys.executable, "-m", "engine"]
@@ -45,7 +45,9 @@ def test_flags_stand_anywhere() -> None:
 
 
 def test_an_override_may_hold_blanks_and_equals_signs() -> None:
-    assert parse_arguments(["fit", 'source.path="data/year=2013"']).overrides == ('source.path="data/year=2013"',)
+    assert parse_arguments(["fit", 'source.path="data/year=2013"']).overrides == (
+        'source.path="data/year=2013"',
+    )
 
 
 @pytest.mark.parametrize("argv", [[], ["--help"], ["-h"]])
@@ -73,7 +75,8 @@ def test_fit_says_what_it_did(run: Run, project: Path) -> None:
     ran = run("fit", "pipeline=prices", "source.path=houses.parquet", "--json")
     assert ran.code == 0
     facts = json.loads(ran.out)
-    assert facts["rows"] == {"train": 235, "valid": 78, "test": 78, "unlabelled": 8} or facts["rows"]["unlabelled"] == 8
+    assert facts["rows"]["unlabelled"] == 8
+    assert sum(facts["rows"].values()) == 400
     assert set(facts["metrics"]) == {"rmse", "mae", "r2"}
     assert facts["part"] == "test"
     assert (project / facts["folder"] / "manifest.json").is_file()
@@ -91,7 +94,9 @@ def test_fit_of_a_bundle_fits_its_own_config_again(run: Run, project: Path) -> N
     same = run("fit", "bundle=bundles/prices", "source.path=houses.parquet", conf=False)
     assert same.code == 0, same.err
     assert (project / "bundles" / "prices" / "current").read_text() == before
-    other = run("fit", "bundle=bundles/prices", "source.path=houses.parquet", "stages.model.rounds=3", conf=False)
+    other = run(
+        "fit", "bundle=bundles/prices", "source.path=houses.parquet", "stages.model.rounds=3", conf=False
+    )
     assert other.code == 0
     assert (project / "bundles" / "prices" / "current").read_text() != before
 
@@ -105,7 +110,14 @@ def test_fit_reads_csv(run: Run, project: Path) -> None:
 
 
 def test_batch_equals_predict_many(run: Run, project: Path) -> None:
-    ran = run("batch", "bundle=bundles/prices", "source.path=houses.parquet", "sink.path=out.parquet", "--json", conf=False)
+    ran = run(
+        "batch",
+        "bundle=bundles/prices",
+        "source.path=houses.parquet",
+        "sink.path=out.parquet",
+        "--json",
+        conf=False,
+    )
     assert ran.code == 0
     facts = json.loads(ran.out)
     assert (facts["rows_in"], facts["rows_out"], facts["rejected"]) == (400, 400, 0)
@@ -125,9 +137,11 @@ def test_batch_with_a_runtime_option_changed(run: Run) -> None:
 def test_batch_of_a_pipeline_that_learns_nothing(run: Run) -> None:
     ran = run("batch", "pipeline=stated", "source.path=houses.parquet", "sink.path=out.parquet")
     assert ran.code == 0, ran.err
-    table = houses()
-    assert pq.read_table("out.parquet")["twice"].null_count >= 0
-    assert pq.read_table("out.parquet").num_rows == table.num_rows
+    sizes = pq.read_table("houses.parquet")["size"].to_pylist()
+    found = pq.read_table("out.parquet")["twice"].to_pylist()
+    assert [None if math.isnan(twice) else twice for twice in found] == [
+        None if size is None else min(size, 9.0) * 2 for size in sizes
+    ]
 
 
 def test_evaluate_all_rows_or_the_part_that_fit_held_out(run: Run) -> None:
@@ -147,15 +161,29 @@ def test_evaluate_prints_a_table(run: Run) -> None:
 
 def test_evaluate_against_another_target(run: Run, project: Path) -> None:
     pq.write_table(houses().append_column("asked", pa.array([1.0, 2.0] * 200)), "asked.parquet")
-    ran = run("evaluate", "bundle=bundles/prices", "source.path=asked.parquet", "target.column=asked", "--json", conf=False)
+    ran = run(
+        "evaluate",
+        "bundle=bundles/prices",
+        "source.path=asked.parquet",
+        "target.column=asked",
+        "--json",
+        conf=False,
+    )
     assert json.loads(ran.out)["rows"] == 400
 
 
 def test_evaluate_by_the_classes_the_model_learned(run: Run, project: Path) -> None:
     """A table that holds only some of the classes must not shift them."""
-    fit = ("fit", "pipeline=prices", "source.path=houses.parquet", "target.column=city", "bundle=cities", "~stages.decide", "stages.model.columns=[size, rooms]")
+    fit = (
+        "fit",
+        "pipeline=prices",
+        "source.path=houses.parquet",
+        "target.column=city",
+        "bundle=cities",
+        "~stages.decide",
+        "stages.model.columns=[size, rooms]",
+    )
     assert run(*fit).code == 0
-    york = houses().filter(pa.compute.equal(houses()["city"], "York"))
     both = houses().filter(pa.compute.not_equal(houses()["city"], "Bath"))
     pq.write_table(both, "both.parquet")
     found = json.loads(run("evaluate", "bundle=cities", "source.path=both.parquet", "--json", conf=False).out)
@@ -164,16 +192,24 @@ def test_evaluate_by_the_classes_the_model_learned(run: Run, project: Path) -> N
     best = [max(names, key=lambda n: row[n]) for row in scored.to_pylist()]
     right = sum(f"score_{city}" == name for city, name in zip(both["city"].to_pylist(), best, strict=True))
     assert found["metrics"]["accuracy"] == pytest.approx(right / both.num_rows)
-    assert york.num_rows
 
 
 # -- check, explain, stages
 
 
 def test_check_goes_through_all_that_batch_needs(run: Run, project: Path) -> None:
-    ran = run("check", "bundle=bundles/prices", "source.path=houses.parquet", "sink.path=out.parquet", conf=False)
+    ran = run(
+        "check", "bundle=bundles/prices", "source.path=houses.parquet", "sink.path=out.parquet", conf=False
+    )
     assert ran.code == 0
-    assert [line.split()[0] for line in ran.out.splitlines()] == ["plan", "pipeline", "program", "source", "sink", "run"]
+    assert [line.split()[0] for line in ran.out.splitlines()] == [
+        "plan",
+        "pipeline",
+        "program",
+        "source",
+        "sink",
+        "run",
+    ]
     assert not (project / "out.parquet").exists()
 
 
@@ -184,7 +220,9 @@ def test_check_of_a_pipeline_that_needs_a_fit(run: Run) -> None:
 
 
 def test_check_finds_a_sink_that_is_there(run: Run) -> None:
-    ran = run("check", "bundle=bundles/prices", "source.path=houses.parquet", "sink.path=houses.parquet", conf=False)
+    ran = run(
+        "check", "bundle=bundles/prices", "source.path=houses.parquet", "sink.path=houses.parquet", conf=False
+    )
     assert ran.code == 2
     assert ran.err == "houses.parquet: the sink is what the batch reads; write to another path\n"
 
@@ -229,7 +267,9 @@ def test_stages_in_full(run: Run) -> None:
 # -- how it ends
 
 
-def test_a_bug_shows_its_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bug_shows_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def broken(arguments: object) -> int:
         raise KeyError("x")
 
@@ -259,7 +299,9 @@ def test_what_the_machine_refuses_is_no_bug(
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
-    with subprocess.Popen([*ENGINE, "stages", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [*ENGINE, "stages", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == b""
@@ -267,7 +309,6 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 
 
 def test_ctrl_c_ends_quietly(tmp_path: Path) -> None:
-    """A named pipe as the source: the run waits for rows that don't come, until it is interrupted."""
     ready = tmp_path / "ready"
     script = (
         "import sys, time, pathlib, engine.cli.stages as s, engine.cli.main as m\n"
