@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,7 +13,7 @@ from engine.errors import ConfigError, DataError, Mistake, listing
 from engine.pipeline import Pipeline
 from engine.schema import Kind
 from engine.training.columns import read_columns
-from engine.training.fit import score_columns
+from engine.training.fit import predicted, score_columns
 from engine.training.metrics import evaluate_scores
 from engine.training.split import split_rows
 from engine.training.target import Labels, read_target
@@ -78,7 +78,7 @@ def evaluate(
     )
     scoring.check_schema(table.schema, where, text=text)
     kinds = {item.name: item.kind for item in plan.inputs}
-    labels = read_target(plan.target, table, kinds, text=text)
+    labels = read_target(plan.target, table, kinds, text=text, varied=False)
     rows = np.flatnonzero(labels.known) if not part else _part(pipeline, table, labels, part, text)
     batch, bad = scoring.score_batch(table.take(pa.array(rows)), text=text)
     fatal = next((value for value in bad if value.fatal), None)
@@ -92,8 +92,8 @@ def evaluate(
             f"{where}: each of its {len(good):,} labelled rows is rejected; the first: {bad[0].message}"
         )
     scores = np.stack([batch.column(name).to_numpy(zero_copy_only=False) for name in names], axis=1)
-    classes, y = _by_learned_classes(pipeline, labels, labels.y[rows])
-    metrics = evaluate_scores(labels.kind, y, scores.astype(np.float64), classes)
+    y = _by_learned_classes(pipeline, labels, labels.y[rows])
+    metrics = evaluate_scores(predicted(pipeline), y, scores.astype(np.float64), names)
     return Evaluation(len(rows), int((~labels.known).sum()), int((~good).sum()), metrics)
 
 
@@ -113,17 +113,15 @@ def _part(
     return found
 
 
-def _by_learned_classes(
-    pipeline: Pipeline, labels: Labels, y: FloatArray
-) -> tuple[Sequence[str], FloatArray]:
-    """The model's classes, and each row's place among them.
+def _by_learned_classes(pipeline: Pipeline, labels: Labels, y: FloatArray) -> FloatArray:
+    """The target, a category as its place among the model's classes.
 
     The classes that happen to be in this table may be fewer than the model's.
     """
     model = pipeline.trace.scores[-1].label
     learned = pipeline.learned[model].get("classes", ())
     if labels.kind is not Kind.CATEGORY:
-        return labels.classes, y
+        return y
     if not learned:
         raise DataError(
             f"target: it is a category, and {model!r} learned no classes: its score is one number"
@@ -135,4 +133,4 @@ def _by_learned_classes(
             f"target: the model doesn't know {listing(map(repr, strange))}; its classes: {listing(learned)}"
         )
     place = np.array([learned.index(name) if name in learned else -1 for name in labels.classes])
-    return learned, place[y.astype(np.int64)].astype(np.float64)
+    return place[y.astype(np.int64)].astype(np.float64)

@@ -60,12 +60,13 @@ class Registry:
     def __init__(self, folders: Iterable[str | os.PathLike[str]] = ()) -> None:
         import engine.plugins
 
-        for folder in map(os.path.abspath, folders):
+        own = list(map(os.path.abspath, folders))
+        for folder in own:
             if not Path(folder).is_dir():
                 raise PluginError(f"plugins: {folder} is no folder")
             if folder not in engine.plugins.__path__:
                 engine.plugins.__path__.append(folder)
-        self._sources = _discover(list(engine.plugins.__path__))
+        self._sources = _discover(list(dict.fromkeys([*engine.plugins.FOLDERS, *own])))
 
     def names(self) -> list[str]:
         """The names of all stages, sorted, none imported."""

@@ -328,6 +328,14 @@ class ScoreStage(Stage):
         """The columns in the order in which the model takes them."""
         return columns
 
+    def predicts(self, learned: Learned) -> Kind:
+        """What the scores are of, so that fitting metrics are chosen.
+
+        ``boolean``: one probability; ``category``: a probability for each class, or the class's index;
+        ``number``: the value itself.
+        """
+        return Kind.NUMBER
+
     def make_scorer(self, learned: Learned) -> Scorer:
         """The model, ready to score."""
         raise NotImplementedError

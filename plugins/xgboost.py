@@ -139,6 +139,12 @@ class XGBoost(ScoreStage):
             raise ModelError(f"the model's features are not among the columns: {listing(lacking)}")
         return wanted
 
+    def predicts(self, learned: Learned) -> Kind:
+        objective = learned["objective"][0]
+        if objective.startswith("multi:"):
+            return Kind.CATEGORY
+        return Kind.BOOLEAN if objective == "binary:logistic" else Kind.NUMBER
+
     def make_scorer(self, learned: Learned) -> Scorer:
         from engine.forest.xgb import XGBoostScorer
 

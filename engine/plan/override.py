@@ -26,7 +26,8 @@ def runtime_changes(old: Plan, new: Plan, learned_labels: Collection[str]) -> li
     """What of the changes to a fitted pipeline needs a refit.
 
     A stage may be removed, and an option that its plugin marks ``runtime`` changed, where neither that stage
-    nor a later one learned; ``keep``, ``outputs``, ``golden`` and ``split.part`` may always change.
+    nor a later one learned; an input's policies, ``keep``, ``outputs``, ``golden`` and ``split.part`` may
+    always change.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ def _stage_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterat
 
 def _reason(where: str, old: Plan, new: Plan, learned: Collection[str]) -> str:
     """Why a difference needs a refit; empty: it needs none."""
-    if where in FREE_KEYS:
+    if where in FREE_KEYS or _is_policy(where, old, new):
         return ""
     root, _, rest = where.partition(".")
     if root != "stages":
@@ -111,6 +112,13 @@ def _reason(where: str, old: Plan, new: Plan, learned: Collection[str]) -> str:
     if not options[key].runtime:
         return f"{key!r} of {planned.stage.use!r} is no runtime option"
     return behind
+
+
+def _is_policy(where: str, old: Plan, new: Plan) -> bool:
+    """Whether only the policies of an input differ: they say which rows pass; nothing learns from that."""
+    root, _, name = where.partition(".")
+    kinds = [{i.name: i.kind for i in plan.inputs}.get(name) for plan in (old, new)]
+    return root == "inputs" and kinds[0] is not None and kinds[0] is kinds[1]
 
 
 def _override(key: str, value: Any) -> str:

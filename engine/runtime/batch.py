@@ -14,7 +14,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from engine.errors import DataError, EngineError
+from engine.errors import DataError
 from engine.plan.plan import Plan
 from engine.runtime.io.files import reason
 from engine.runtime.io.sink import FileSink
@@ -135,7 +135,7 @@ def run_batch(
         for batch, answer, bad in _scored(pipeline, source, columns, batch_rows, threads):
             rejected = refused.add(batch, count.rows, bad)
             if answer.num_rows + rejected != batch.num_rows:
-                raise EngineError(
+                raise RuntimeError(
                     f"{source.path}: of {batch.num_rows} rows, {answer.num_rows} were scored"
                     f" and {rejected} rejected"
                 )

@@ -16,6 +16,7 @@ from engine.golden import golden_rows
 from engine.pipeline import Fitted, Pipeline
 from engine.plan.plan import Plan
 from engine.schema import Column, Kind
+from engine.stage import ScoreStage
 from engine.training.columns import read_columns
 from engine.training.learn import Progress, TrainingData, learn
 from engine.training.metrics import evaluate_scores
@@ -123,6 +124,14 @@ def score_columns(pipeline: Pipeline) -> list[str]:
     return [column.name for column in points[-1].columns] if points else []
 
 
+def predicted(pipeline: Pipeline) -> Kind:
+    """What the last model's scores are of."""
+    label = pipeline.trace.scores[-1].label
+    stage = pipeline.plan.stage(label).stage
+    assert isinstance(stage, ScoreStage)
+    return stage.predicts(pipeline.learned[label])
+
+
 def scores_of(pipeline: Pipeline, columns: Mapping[str, Values], rows: np.ndarray[Any, Any]) -> Any:
     """The last model's scores of some rows: float64 ``(n, k)``, by the compiled program."""
     from dataclasses import replace
@@ -160,7 +169,7 @@ def _report(
     metrics: Mapping[str, float] = {}
     if pipeline.trace.scores:
         scores = scores_of(pipeline, columns, held)
-        metrics = evaluate_scores(labels.kind, labels.y[held], scores, labels.classes)
+        metrics = evaluate_scores(predicted(pipeline), labels.y[held], scores, score_columns(pipeline))
     golden = _golden(pipeline, table, columns, held, text) if pipeline.plan.golden else None
     first = np.arange(train)
     points = pipeline.trace.scores

@@ -12,52 +12,74 @@ from engine.values import FloatArray
 
 
 def evaluate_scores(
-    kind: Kind, y: FloatArray, scores: NDArray[np.float64], classes: Sequence[str]
+    kind: Kind, y: FloatArray, scores: NDArray[np.float64], names: Sequence[str]
 ) -> Mapping[str, float]:
-    """The metrics that fit a target.
+    """The metrics that fit what a model predicts.
 
     Parameters
     ----------
     kind : Kind
-        Of the target.
+        What the scores are of (`engine.stage.ScoreStage.predicts`).
     y : float64 array, shape (n,)
+        0 or 1, the class's index, or the number.
     scores : float64 array, shape (n, k)
-        One column, or one for each class.
-    classes : sequence of str
+    names : sequence of str
+        Of the score columns.
 
     Returns
     -------
     mapping of str to float
         boolean: ``auc``, ``average_precision``, ``log_loss``, ``brier``; category: ``log_loss``,
-        ``accuracy``; number: ``rmse``, ``mae``, ``r2``. A metric that these rows don't define (AUC of a
-        single class) is NaN.
+        ``accuracy``; number: ``rmse``, ``mae``, ``r2``, for each column where there are several. A metric
+        that these rows don't define (AUC of a single class) is NaN.
     """
-    from sklearn import metrics
-
-    if kind is Kind.BOOLEAN and scores.shape[1] == 1:
-        p = scores[:, 0]
-        both = len(np.unique(y)) == 2
-        found = {
-            "auc": metrics.roc_auc_score(y, p) if both else np.nan,
-            "average_precision": metrics.average_precision_score(y, p) if both else np.nan,
-        }
-        if ((p >= 0) & (p <= 1)).all():
-            found["log_loss"] = metrics.log_loss(y, p, labels=[0, 1])
-            found["brier"] = metrics.brier_score_loss(y, p, pos_label=1)
-    elif kind is Kind.CATEGORY or (kind is Kind.BOOLEAN and scores.shape[1] > 1):
-        if scores.shape[1] > 1:
-            total = scores.sum(axis=1, keepdims=True)
-            found = {
-                "log_loss": metrics.log_loss(y, scores / total, labels=list(range(scores.shape[1]))),
-                "accuracy": metrics.accuracy_score(y, scores.argmax(axis=1)),
-            }
-        else:
-            found = {"accuracy": metrics.accuracy_score(y, scores[:, 0])}
+    if kind is Kind.BOOLEAN and not ((y == 0) | (y == 1)).all():
+        kind = Kind.NUMBER
+    if kind is Kind.BOOLEAN:
+        found = _of_probability(y, scores[:, 0])
+    elif kind is Kind.CATEGORY:
+        found = _of_classes(y, scores)
+    elif scores.shape[1] == 1:
+        found = _of_numbers(y, scores[:, 0])
     else:
-        p = scores[:, 0]
         found = {
-            "rmse": metrics.root_mean_squared_error(y, p),
-            "mae": metrics.mean_absolute_error(y, p),
-            "r2": metrics.r2_score(y, p) if len(y) > 1 else np.nan,
+            f"{metric}_{name}": value
+            for i, name in enumerate(names)
+            for metric, value in _of_numbers(y, scores[:, i]).items()
         }
     return {name: float(value) for name, value in found.items()}
+
+
+def _of_probability(y: FloatArray, p: FloatArray) -> dict[str, float]:
+    from sklearn import metrics
+
+    both = len(np.unique(y)) == 2
+    return {
+        "auc": metrics.roc_auc_score(y, p) if both else np.nan,
+        "average_precision": metrics.average_precision_score(y, p) if both else np.nan,
+        "log_loss": metrics.log_loss(y, p, labels=[0, 1]),
+        "brier": metrics.brier_score_loss(y, p, pos_label=1),
+    }
+
+
+def _of_classes(y: FloatArray, scores: NDArray[np.float64]) -> dict[str, float]:
+    from sklearn import metrics
+
+    if scores.shape[1] == 1:
+        return {"accuracy": metrics.accuracy_score(y, scores[:, 0])}
+    # float32 probabilities sum to one only roughly
+    shares = scores / scores.sum(axis=1, keepdims=True)
+    return {
+        "log_loss": metrics.log_loss(y, shares, labels=list(range(scores.shape[1]))),
+        "accuracy": metrics.accuracy_score(y, scores.argmax(axis=1)),
+    }
+
+
+def _of_numbers(y: FloatArray, p: FloatArray) -> dict[str, float]:
+    from sklearn import metrics
+
+    return {
+        "rmse": metrics.root_mean_squared_error(y, p),
+        "mae": metrics.mean_absolute_error(y, p),
+        "r2": metrics.r2_score(y, p) if len(y) > 1 else np.nan,
+    }

@@ -41,10 +41,23 @@ class Labels:
     known: NDArray[np.bool_]
 
 
-def read_target(target: Target | None, table: pa.Table, known: Mapping[str, Kind], *, text: bool) -> Labels:
+def read_target(
+    target: Target | None, table: pa.Table, known: Mapping[str, Kind], *, text: bool, varied: bool = True
+) -> Labels:
     """The labels of a table.
 
     A row in which a column that the target reads is missing has none.
+
+    Parameters
+    ----------
+    target : Target or None
+    table : pyarrow.Table
+    known : mapping of str to Kind
+        Kinds that the pipeline's inputs declare.
+    text : bool
+        Every column is text to parse.
+    varied : bool
+        Whether a target that is the same everywhere is a mistake, as it is for fitting.
 
     Raises
     ------
@@ -84,7 +97,7 @@ def read_target(target: Target | None, table: pa.Table, known: Mapping[str, Kind
         there &= ~np.isnan(y)
         if np.isinf(y[there]).any():
             raise DataError("target: some rows have an infinite value; expected finite numbers")
-    _check_varied(target, y[there], kind, table.num_rows)
+    _check_varied(target, y[there], kind, table.num_rows, varied)
     return Labels(kind, y, classes, there)
 
 
@@ -102,13 +115,13 @@ def _evaluate(text: str, columns: Mapping[str, tuple[Kind, Values]], rows: int) 
     return node.kind, interpret([node], leaves, rows)[0]
 
 
-def _check_varied(target: Target, y: FloatArray, kind: Kind, rows: int) -> None:
+def _check_varied(target: Target, y: FloatArray, kind: Kind, rows: int, varied: bool) -> None:
     what = target.column or target.value
     if not len(y):
         raise DataError(
             f"target: none of the {rows:,} rows has a value for {what!r}; there is nothing to learn from"
         )
-    if (y == y[0]).all():
+    if varied and (y == y[0]).all():
         shown = ("true" if y[0] else "false") if kind is Kind.BOOLEAN else f"{y[0]:g}"
         same = "the same class" if kind is Kind.CATEGORY else f"the same value, {shown}"
         raise DataError(f"target: {what!r} has {same} in all {len(y):,} rows; there is nothing to learn")

@@ -67,6 +67,7 @@ def changed(old: Plan, registry: Registry, *overrides: str, learned: Collection[
         "~stages.late",
         "stages.late.enabled=false",
         "keep=[id]",
+        "inputs.x={kind: number, missing: fail}",
         "outputs=[y]",
         "golden=8",
         "split.part=test",
@@ -122,10 +123,9 @@ def test_without_anything_learned_the_runtime_options_are_free(old: Plan, regist
             "'+stages.new={use: clip, columns: [x], lo: \"-inf\", hi: 3.0}'",
         ),
         (
-            "inputs.x={kind: number, missing: fail}",
-            "inputs.x: needs a refit: the pipeline was fitted with another value\n"
-            "  to refit: engine fit pipeline=p 'inputs.x={kind: number, optional: false, missing: fail, "
-            'invalid: reject, unknown: "null"}\'',
+            "inputs.z=number",
+            "inputs.z: needs a refit: the pipeline was fitted with another value\n"
+            "  to refit: engine fit pipeline=p inputs.z=number",
         ),
         (
             "target={column: y}",
