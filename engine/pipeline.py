@@ -392,8 +392,9 @@ def prepared(plan: Plan) -> dict[str, Learned]:
     state: State = initial(plan)
     learned: dict[str, Learned] = {}
     for planned in plan.stages:
-        if isinstance(planned.stage, ScoreStage):
-            learned[planned.label] = planned.stage.prepare(selected(planned, state))
+        found = planned.stage.prepare(selected(planned, state))
+        if found:
+            learned[planned.label] = found
         state, _, _ = trace_stage(planned, learned.get(planned.label, NOTHING), state)
     return learned
 

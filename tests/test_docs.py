@@ -9,7 +9,7 @@ block          it
 ``yaml``       is written to the file that its second line names; without one it is a part of a pipeline,
                laid over ``conf/pipeline/mine.yaml``
 ``python``     is written to the file that its first line names; without one it runs
-``text``       is what the block before it printed; ``…`` stands for anything
+``text``       is what the line or the program before it printed; ``…`` stands for anything
 =============  =========================================================================================
 
 ``<!-- not run: reason -->`` above a block leaves it out, ``<!-- not compared: reason -->`` a text.
@@ -105,7 +105,6 @@ class Reader:
     def do_sh(self, block: Block) -> None:
         from engine.cli.main import main
 
-        self.printed = ""
         for line in block.text.splitlines():
             name, *argv = shlex.split(line, comments=True)
             assert name == "engine", f"{block.place}: {line}"
@@ -114,7 +113,7 @@ class Reader:
             code = main(argv)
             printed = "".join(self.capture.readouterr())
             assert code == (int(refused[1]) if refused else 0), f"{block.place}: {line}\n{printed}"
-            self.printed += printed
+            self.printed = printed
 
     def do_yaml(self, block: Block) -> None:
         if _written(block):

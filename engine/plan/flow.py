@@ -52,6 +52,8 @@ def selected_by(planned: PlannedStage, columns: Sequence[Column]) -> list[Column
     if not planned.stage.selects:
         if planned.columns:
             raise StageError([("columns", f"{planned.stage.use!r} takes no columns")])
+        if planned.drop:
+            raise StageError([("drop", f"{planned.stage.use!r} finds its columns by name, and drops none")])
         return list(columns)
     if not planned.columns and not planned.stage.select_all:
         raise StageError(
@@ -123,10 +125,11 @@ def advance(planned: PlannedStage, columns: Sequence[Column], target: Kind | Non
     if problems:
         raise StageError([("", problem) for problem in problems])
     if isinstance(stage, SchemaStage):
-        by_name = {c.name: c for c in columns}
+        by_name = {c.name: c for c in (*selected, *columns)}
         arranged = stage.arrange([c.name for c in columns], [c.name for c in selected])
         after = tuple(_renamed(by_name[old], new) for new, old in arranged.items())
-        return Step(planned.label, tuple(selected), (), after)
+        made_here = tuple(c for c, old in zip(after, arranged.values(), strict=True) if c.name != old)
+        return Step(planned.label, tuple(selected), made_here, after)
     made: list[Column]
     if isinstance(stage, ColumnStage):
         names = column_names(planned, selected)

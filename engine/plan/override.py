@@ -109,6 +109,8 @@ def _reason(where: str, old: Plan, new: Plan, learned: Collection[str]) -> str:
     if key not in options:
         what = "the order of stages" if key in ("before", "after") else f"{key!r} of a stage"
         return f"{what} is fixed once it is fitted"
+    if new.stage(label).stage.learns() and not planned.stage.learns():
+        return f"{label!r} would learn from the training rows"
     if not options[key].runtime:
         return f"{key!r} of {planned.stage.use!r} is no runtime option"
     return behind

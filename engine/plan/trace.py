@@ -100,7 +100,8 @@ def trace_stage(
     if isinstance(stage, SchemaStage):
         arranged = stage.arrange(list(state), [c.name for c in chosen])
         after = {new: (_renamed(state[old][0], new), state[old][1]) for new, old in arranged.items()}
-        return after, Step(planned.label, tuple(chosen), (), tuple(c for c, _ in after.values())), None
+        renamed = tuple(after[new][0] for new, old in arranged.items() if new != old)
+        return after, Step(planned.label, tuple(chosen), renamed, tuple(c for c, _ in after.values())), None
     if isinstance(stage, ColumnStage):
         for i, (name, column) in enumerate(zip(column_names(planned, chosen), chosen, strict=True)):
             node = stage.express(

@@ -101,7 +101,7 @@ def _learn_stage(
 ) -> Learned | None:
     stage = planned.stage
     if not stage.learns():
-        return stage.prepare(columns) if isinstance(stage, ScoreStage) else None
+        return stage.prepare(columns) or None
     chosen = {column.name: values[column.name] for column in columns}
     if isinstance(stage, ScoreStage):
         chosen = {name: np.asarray(column, np.float64) for name, column in chosen.items()}
