@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -73,9 +73,7 @@ def evaluate(
     if not names:
         raise ConfigError([Mistake("stages", "no stage makes a score, so there is nothing to evaluate")])
     where = "the labelled table"
-    scoring = Pipeline(
-        replace(plan, outputs=tuple(names), keep=()), pipeline.learned, interpreted=pipeline.interpreted
-    )
+    scoring = pipeline.scoring()
     scoring.check_schema(table.schema, where, text=text)
     kinds = {item.name: item.kind for item in plan.inputs}
     labels = read_target(plan.target, table, kinds, text=text, varied=False)

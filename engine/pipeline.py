@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from engine.compile.program import ROWS, Program
 from engine.decode import RowDecoder, TableDecoder
 from engine.encode import arrow_type, encode, to_python
 from engine.errors import ConfigError, DataError, Mistake, RowError, did_you_mean, listing
+from engine.expr.graph import Expr
 from engine.plan.plan import Plan
 from engine.plan.trace import State, Trace, initial, selected, trace, trace_stage
 from engine.schema import Column, Kind
@@ -148,6 +149,16 @@ class Pipeline:
         passed = [str(node.data) for _, node in self.layout.outputs if is_passed(node)]
         names = (*self._table_decoder.reads, *passed, *self.plan.keep)
         return tuple(dict.fromkeys(names))
+
+    def scoring(self) -> Pipeline:
+        """The same pipeline, which answers with the last model's scores alone, whatever later stages do."""
+        found = Pipeline(
+            replace(self.plan, outputs=(), keep=()), self.learned, interpreted=self.interpreted
+        )
+        point = self.trace.scores[-1]
+        scores = tuple((column, Expr.score(point.label, i)) for i, column in enumerate(point.columns))
+        found.trace = replace(self.trace, outputs=scores)
+        return found
 
     # -- one row
 

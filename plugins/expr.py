@@ -13,7 +13,11 @@ from engine.stage import Learned, RowStage, option, stage
 
 @stage("expr")
 class Expression(RowStage):
-    """Make a number or a boolean out of any columns, by an expression (`engine.expr.language`).
+    """Make a number or a boolean out of any columns, by an expression.
+
+    It may hold numbers, columns (a name with blanks stands between backticks), ``+ - * /``, comparisons,
+    ``and``, ``or``, ``not`` and the functions ``where min max clip abs log log1p exp sqrt floor isnan``; a
+    category may be compared with a text. The new column is called ``into``, or as the stage's label.
 
     Examples
     --------

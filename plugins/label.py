@@ -14,7 +14,8 @@ from engine.stage import Learned, RowStage, option, stage
 class Label(RowStage):
     """Make a text out of a boolean (false, true) or a whole number (0, 1, 2, …), such as a class.
 
-    A number that is missing or has no label makes a missing text; a fraction is rounded down.
+    A number that is missing or has no label makes a missing text; a fraction is rounded down. The new
+    column is called ``into``, or as the stage's label.
 
     Examples
     --------

@@ -13,6 +13,8 @@ from engine.stage import Learned, RowStage, stage
 class MissingFlag(RowStage):
     """Make a boolean ``<column>_missing`` for each column: whether its value is missing.
 
+    Put it before the stage that fills the column.
+
     Examples
     --------
     >>> from engine.testing import run_stage

@@ -20,7 +20,7 @@ class OneHot(RowStage):
     """Make a number ``<column>_<category>`` for each category: 1 where the column has it, else 0.
 
     The categories are learned from the training rows, in alphabetical order, or given. A missing category
-    is 0 in all of them.
+    is 0 in all of them. Later stages select the new columns as ``<column>_*``.
 
     Examples
     --------

@@ -11,6 +11,8 @@ from engine.stage import SchemaStage, stage
 class Select(SchemaStage):
     """Keep the selected columns, in the order in which they are selected; later stages see no others.
 
+    The pipeline's ``keep`` columns reach the output all the same.
+
     Examples
     --------
     >>> from engine.testing import run_stage

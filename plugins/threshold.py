@@ -15,7 +15,8 @@ from engine.stage import Learned, RowStage, option, stage
 class Threshold(RowStage):
     """Make a boolean: whether a number, such as a score, is ``at`` or above; false where it is missing.
 
-    Scores are float32 and are compared as the float64 they widen to.
+    Scores are float32 and are compared as the float64 they widen to. The new column is called ``into``, or
+    as the stage's label.
 
     Examples
     --------

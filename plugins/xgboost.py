@@ -29,12 +29,22 @@ class XGBoost(ScoreStage):
     """Score with an XGBoost model: trained by ``fit``, or loaded from a file saved by XGBoost.
 
     Scores are predictions: a probability for ``binary:logistic``, one for each class for ``multi:softprob``,
-    the class's index for ``multi:softmax``, else the value. Missing numbers go in as they are.
+    the class's index for ``multi:softmax``, else the value. Their column is called ``score``, or ``into``;
+    several are ``score_<class>`` or ``score_q<alpha>``. Missing numbers go in as they are. Categories need
+    ``onehot`` or ``ordinal`` before.
+
+    With ``objective: auto`` a boolean target is learned as ``binary:logistic``, a text as
+    ``multi:softprob`` and a number as ``reg:squarederror``. The columns of a loaded model are matched by
+    its feature names, if it has any, else by their order.
 
     Examples
     --------
-    >>> XGBoost(rounds=50, params={"max_depth": 4}).declare([], Kind.BOOLEAN)
-    ('',)
+    >>> import engine, pyarrow
+    >>> config = engine.Config({"name": "toy", "inputs": {"x": "number"}, "target": {"column": "y"},
+    ...                         "stages": {"model": {"use": "xgboost", "rounds": 5}}})
+    >>> pipeline = engine.fit(config, pyarrow.table({"x": [0.0, 1.0] * 50, "y": [False, True] * 50}))
+    >>> pipeline.predict_one({"x": 1.0})["score"] > 0.5
+    True
     """
 
     objective: str = option("auto", help="what is learned; auto: by the target's kind")

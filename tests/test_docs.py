@@ -1,6 +1,6 @@
 """What README.md and docs/ show runs as it is shown.
 
-The fenced blocks of a document run from top to bottom in one folder, in which the demo's data lies (a part of it).
+The fenced blocks of a document run from top to bottom in one folder, in which a part of the demo's data lies.
 
 =============  =========================================================================================
 block          it

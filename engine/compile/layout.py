@@ -100,7 +100,8 @@ def lay_out(trace: Trace, scorers: Mapping[str, Scorer]) -> Layout:
     return Layout(
         tuple(leaf.data for leaf in inputs),
         {leaf.data: leaf.kind for leaf in inputs},
-        _vocabularies(nodes),
+        # a category that only a pruned feature looks up is known all the same
+        _vocabularies([*nodes, *(node for point in trace.scores for _, node in point.features)]),
         tuple(segments),
         trace.outputs,
         tuple(pruned),

@@ -125,6 +125,9 @@ def advance(planned: PlannedStage, columns: Sequence[Column], target: Kind | Non
     if problems:
         raise StageError([("", problem) for problem in problems])
     if isinstance(stage, SchemaStage):
+        for key in ("drop", "into"):
+            if getattr(planned, key):
+                raise StageError([(key, f"{stage.use!r} makes no columns; it has no {key!r}")])
         by_name = {c.name: c for c in (*selected, *columns)}
         arranged = stage.arrange([c.name for c in columns], [c.name for c in selected])
         after = tuple(_renamed(by_name[old], new) for new, old in arranged.items())

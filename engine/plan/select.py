@@ -48,15 +48,15 @@ def select(
             found = [c for c in columns if c.kind in kinds and c.kind in accepts]
             if not found and selectors:
                 problems.append(f"there are no {selector}; columns here: {listing(map(str, columns))}")
-        elif any(mark in selector for mark in "*?["):
+        elif is_glob(selector) and all(c.name != selector or c.open for c in columns):
             matching = [c for c in columns if _matches(selector, c)]
             found = [c for c in matching if c.kind in accepts]
             if not found:
                 problems.append(_nothing(selector, matching, columns, accepts))
         else:
             found = [c for c in columns if c.name == selector]
-            if not found and any(c.open and fnmatchcase(selector, c.name) for c in columns):
-                pattern = next(c for c in columns if c.open and fnmatchcase(selector, c.name))
+            pattern = next((c for c in columns if c.open and c.covers(selector)), None)
+            if not found and pattern is not None:
                 found = [Column(selector, pattern.kind, pattern.single)]
             if not found:
                 hint = did_you_mean(selector, [c.name for c in columns])
@@ -69,6 +69,11 @@ def select(
         for column in found:
             chosen.setdefault(column.name, column)
     return list(chosen.values()), problems
+
+
+def is_glob(selector: str) -> bool:
+    """Whether a selector has wildcards; a column of just that name is selected all the same."""
+    return any(mark in selector for mark in "*?[")
 
 
 def _plural(kind: Kind) -> str:

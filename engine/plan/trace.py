@@ -21,7 +21,8 @@ from engine.plan.flow import (
     selected_by,
 )
 from engine.plan.plan import Plan, PlannedStage
-from engine.schema import Column
+from engine.plan.select import select
+from engine.schema import Column, Kind
 from engine.stage import NOTHING, ColumnStage, Learned, RowStage, SchemaStage, ScoreStage
 
 State = Mapping[str, tuple[Column, Expr]]
@@ -152,9 +153,10 @@ def trace(plan: Plan, learned: Mapping[str, Learned]) -> Trace:
         steps.append(step)
         if point:
             points.append(point)
-    missing = [name for name in plan.outputs or () if "*" not in name and name not in state]
-    if missing:
-        raise UserError(f"outputs: there is no column {missing[0]!r}; columns: {', '.join(state)}")
+    if plan.outputs:
+        _, problems = select(plan.outputs, [column for column, _ in state.values()], tuple(Kind))
+        if problems:
+            raise UserError("\n".join(f"outputs: {problem}" for problem in problems))
     outputs = tuple(state[column.name] for column in output_columns(plan, steps))
     return Trace(tuple(steps), tuple(points), outputs, state)
 

@@ -17,8 +17,8 @@ from engine.pipeline import Fitted, Pipeline
 from engine.plan.plan import Plan
 from engine.schema import Column, Kind
 from engine.stage import ScoreStage
-from engine.training.columns import read_columns
-from engine.training.learn import Progress, TrainingData, learn
+from engine.training.columns import is_missing, read_columns
+from engine.training.learn import Progress, Seen, TrainingData, learn
 from engine.training.metrics import evaluate_scores
 from engine.training.profile import profile
 from engine.training.split import Parts, split_rows
@@ -59,9 +59,13 @@ def fit_plan(
     decoder = TableDecoder(plan.inputs, None, None, parse_text=text)
     decoder.check_schema(table.schema, "the labelled table")
     decoded = decoder.decode(table)
-    if decoded.bad:
-        first = decoded.bad[0]
-        rows = len({b.row for b in decoded.bad})
+    labelled = np.zeros(table.num_rows, bool)
+    for rows_of_part in (parts.train, parts.valid, parts.test):
+        labelled[rows_of_part] = True
+    bad = [b for b in decoded.bad if labelled[b.row]]
+    if bad:
+        first = bad[0]
+        rows = len({b.row for b in bad})
         kind = next(item.kind for item in plan.inputs if item.name == first.column)
         raise DataError(
             f"{rows:,} labelled row{'s are' if rows != 1 else ' is'} refused; "
@@ -78,9 +82,9 @@ def fit_plan(
         None if extra["weight"] is None else extra["weight"][used],
         None if extra["group"] is None else extra["group"][used],
     )
-    learned, values = learn(plan, data, progress)
+    learned, seen = learn(plan, data, progress)
     pipeline = Pipeline(plan, learned, None, overrides, interpreted=interpreted)
-    fitted = _report(pipeline, table, decoded.columns, labels, parts, values, len(parts.train), text)
+    fitted = _report(pipeline, table, decoded.columns, labels, parts, seen, text)
     return Pipeline(plan, learned, fitted, overrides, interpreted=interpreted)
 
 
@@ -96,22 +100,31 @@ def label(plan: Plan, table: pa.Table, *, text: bool) -> tuple[Labels, Parts, di
     seed = plan.seed if plan.split.seed is None else plan.split.seed
     parts = split_rows(plan.split, labels.known, column, seed)
     extra: dict[str, Any] = {"weight": None, "group": None}
+    used = np.concatenate([parts.train, parts.valid])
     if plan.weight:
         extra["weight"] = _weights(
-            read_columns(table, [plan.weight], kinds, text=text, where="weight")[plan.weight], plan.weight
+            read_columns(table, [plan.weight], kinds, text=text, where="weight")[plan.weight],
+            plan.weight,
+            used,
         )
     if plan.group:
         _, values = read_columns(table, [plan.group], kinds, text=text, where="group")[plan.group]
+        gone = int(is_missing(values)[used].sum())
+        if gone:
+            raise DataError(
+                f"group: {plan.group!r} is missing in {gone:,} of the {len(used):,} rows of train and valid; "
+                "each row needs its group"
+            )
         flat = values.codes if isinstance(values, Categories) else values
         extra["group"] = np.unique(flat, return_inverse=True)[1].astype(np.int64)
     return labels, parts, extra
 
 
-def _weights(column: tuple[Kind, Values], name: str) -> FloatArray:
+def _weights(column: tuple[Kind, Values], name: str, used: np.ndarray[Any, Any]) -> FloatArray:
     kind, values = column
     if isinstance(values, Categories) or kind is Kind.TIMESTAMP:
         raise DataError(f"weight: {name!r} is a {kind}; expected a number")
-    if not (np.isfinite(values).all() and (values >= 0).all()):
+    if not (np.isfinite(values[used]).all() and (values[used] >= 0).all()):
         raise DataError(
             f"weight: {name!r} has missing, infinite or negative values; expected numbers from 0 up"
         )
@@ -134,12 +147,8 @@ def predicted(pipeline: Pipeline) -> Kind:
 
 def scores_of(pipeline: Pipeline, columns: Mapping[str, Values], rows: np.ndarray[Any, Any]) -> Any:
     """The last model's scores of some rows: float64 ``(n, k)``, by the compiled program."""
-    from dataclasses import replace
-
-    names = tuple(score_columns(pipeline))
-    scoring = Pipeline(
-        replace(pipeline.plan, outputs=names), pipeline.learned, interpreted=pipeline.interpreted
-    )
+    names = score_columns(pipeline)
+    scoring = pipeline.scoring()
     layout = scoring.layout
     coded = {name: recode(take(columns[name], rows), layout.vocabularies.get(name)) for name in layout.reads}
     found = scoring.program.many(len(rows), coded)
@@ -161,8 +170,7 @@ def _report(
     columns: Mapping[str, Values],
     labels: Labels,
     parts: Parts,
-    values: Mapping[str, Values],
-    train: int,
+    seen: Seen,
     text: bool,
 ) -> Fitted:
     held = next(part for part in (parts.test, parts.valid, parts.train) if len(part))
@@ -171,10 +179,6 @@ def _report(
         scores = scores_of(pipeline, columns, held)
         metrics = evaluate_scores(predicted(pipeline), labels.y[held], scores, score_columns(pipeline))
     golden = _golden(pipeline, table, columns, held, text) if pipeline.plan.golden else None
-    first = np.arange(train)
-    points = pipeline.trace.scores
-    features = {name: take(values[name], first) for p in points for name, _ in p.features if name in values}
-    scored = {c.name: take(values[c.name], first) for p in points for c in p.columns if c.name in values}
     inputs = {name: take(column, parts.train) for name, column in columns.items()}
     rows = {
         "train": len(parts.train),
@@ -182,7 +186,7 @@ def _report(
         "test": len(parts.test),
         "unlabelled": int((~labels.known).sum()),
     }
-    found = profile((("input", inputs), ("feature", features), ("score", scored)))
+    found = profile((("input", inputs), ("feature", seen.features), ("score", seen.scores)))
     return Fitted(metrics, rows, golden, found, fingerprint(table))
 
 
@@ -197,7 +201,10 @@ def _golden(
         for item in pipeline.plan.inputs
     }
     for name in pipeline.plan.keep:
-        raw.setdefault(name, table.column(name).take(pa.array(rows)).combine_chunks())
+        if name not in raw and name in table.schema.names:
+            raw[name] = table.column(name).take(pa.array(rows)).combine_chunks()
+        elif name not in raw:  # a column of later tables; nothing is learned from it
+            raw[name] = pa.nulls(len(rows))
     given = pa.RecordBatch.from_pydict(raw)
     return golden_rows(pipeline, given)
 

@@ -48,9 +48,17 @@ class TrainingData:
     group: NDArray[np.int64] | None = None
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What the models saw of the train rows, and their scores, by column name."""
+
+    features: Mapping[str, Values]
+    scores: Mapping[str, Values]
+
+
 def learn(
     plan: Plan, data: TrainingData, progress: Progress
-) -> tuple[dict[str, Learned], Mapping[str, Values]]:
+) -> tuple[dict[str, Learned], Seen]:
     """Fit every stage that learns.
 
     Parameters
@@ -63,13 +71,15 @@ def learn(
     -------
     dict of str to Learned
         By stage label.
-    mapping of str to Values
-        Every column after the last stage, for the rows of ``data``.
+    Seen
     """
     rows = len(data.y)
     values: dict[str, Values] = dict(data.columns)
     state: State = initial(plan)
     learned: dict[str, Learned] = {}
+    features: dict[str, Values] = {}
+    scored: dict[str, Values] = {}
+    first = np.arange(data.train)
     for number, planned in enumerate(plan.stages):
         progress(number, len(plan.stages), planned.label)
         columns = selected(planned, state)
@@ -79,16 +89,19 @@ def learn(
         after, _, point = trace_stage(planned, found or NOTHING, state)
         leaves: dict[Leaf, Values] = {("input", name): column for name, column in values.items()}
         if point:
-            matrix = feature_matrix({name: values[name] for name, _ in point.features})
+            seen = {name: values[name] for name, _ in point.features}
+            features |= {name: take(column, first) for name, column in seen.items() if name not in scored}
+            matrix = feature_matrix(seen)
             assert isinstance(planned.stage, ScoreStage)
             scores = planned.stage.make_scorer(found or NOTHING).many(matrix)
             for i in range(scores.shape[1]):
                 leaves["score", (planned.label, i)] = scores[:, i]
+                scored[point.columns[i].name] = scores[: data.train, i]
         computed = interpret([node for _, node in after.values()], leaves, rows)
         values = dict(zip(after, computed, strict=True))
         state = materialised([column for column, _ in after.values()])
     progress(len(plan.stages), len(plan.stages), "")
-    return learned, values
+    return learned, Seen(features, scored)
 
 
 def _learn_stage(

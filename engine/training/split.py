@@ -99,7 +99,8 @@ def _by_time(rows: Rows, column: tuple[Kind, Values], split: Split) -> Parts:
             f"split: {split.column!r} is a category; a split by time needs a timestamp or a number"
         )
     at = values[rows]
-    gap = split.gap * 1e6 if kind is Kind.TIMESTAMP else split.gap
+    # whole µs: a float64 is too coarse for moments after the year 2255
+    gap = round(min(split.gap, 1e12) * 1e6) if kind is Kind.TIMESTAMP else split.gap
     order = np.sort(at)
     n = len(order)
     test_from = order[min(n - round(split.test * n), n - 1)] if round(split.test * n) else None
