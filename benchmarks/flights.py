@@ -1,6 +1,6 @@
 """The flights pipeline beside scikit-learn with the same XGBoost model, in one run.
 
-    python benchmarks/flights.py [--rounds 200] [--repeats 5]
+    python benchmarks/flights.py [--rounds 200] [--repeats 5] [OVERRIDE ...]
 
 Both prepare the same features (given in pandas to scikit-learn, as its users do) and score with the same
 trees, so the answers are compared before the times. Prints the median of several runs in turn.
@@ -114,10 +114,11 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rounds", type=int, default=200)
     arguments.add_argument("--repeats", type=int, default=5)
+    arguments.add_argument("overrides", nargs="*", help="such as stages.model.early_stopping=null")
     given = arguments.parse_args()
 
     table = read_flights()
-    config = engine.compose(["pipeline=flights", f"stages.model.rounds={given.rounds}"])
+    config = engine.compose(["pipeline=flights", f"stages.model.rounds={given.rounds}", *given.overrides])
     pipeline = engine.fit(config, table)
     _, parts, _ = label(pipeline.plan, table, text=False)
     rows = table.filter(pc.is_valid(table["arr_delay"]))

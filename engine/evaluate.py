@@ -111,6 +111,16 @@ def _part(
     return found
 
 
+def _check_numbered(y: FloatArray, classes: int) -> None:
+    """Refuse numbers that are no class's index."""
+    strange = np.unique(y[(y < 0) | (y >= classes) | (y != np.floor(y))])
+    if len(strange):
+        raise DataError(
+            f"target: the model's classes are 0 to {classes - 1}, and the target has "
+            f"{listing(f'{value:g}' for value in strange)}"
+        )
+
+
 def _by_learned_classes(pipeline: Pipeline, labels: Labels, y: FloatArray) -> FloatArray:
     """The target, a category as its place among the model's classes.
 
@@ -119,6 +129,8 @@ def _by_learned_classes(pipeline: Pipeline, labels: Labels, y: FloatArray) -> Fl
     model = pipeline.trace.scores[-1].label
     learned = pipeline.learned[model].get("classes", ())
     if labels.kind is not Kind.CATEGORY:
+        if predicted(pipeline) is Kind.CATEGORY:
+            _check_numbered(y, len(learned))
         return y
     if not learned:
         raise DataError(

@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
+from engine.errors import DataError
+
 if TYPE_CHECKING:
     from engine.pipeline import Pipeline
 
@@ -39,11 +41,16 @@ def first_difference(pipeline: Pipeline, golden: pa.Table, *, exact: bool) -> st
     exact : bool
         Compare bits; else numbers to 1e-6 relative.
     """
+    if golden.schema.names != ["row", "answer"] or not all(pt.is_struct(t) for t in golden.schema.types):
+        return f"expected the columns row and answer, found {', '.join(golden.schema.names) or 'none'}"
     given = pa.Table.from_struct_array(golden.column("row").combine_chunks())
     expected = pa.Table.from_struct_array(golden.column("answer").combine_chunks())
-    found = pipeline.predict_many(given)
+    try:
+        found = pipeline.predict_many(given)
+    except DataError as error:
+        return f"the golden rows can't be scored: {error}"
     for name in found.schema.names:
-        if name not in expected.schema.names:
+        if name not in expected.schema.names or name in pipeline.plan.keep:
             continue  # other outputs were asked for than when it was fitted
         differs = _differs(found.column(name), expected.column(name), exact)
         if differs is not None:
@@ -61,7 +68,7 @@ def _differs(found: pa.ChunkedArray, expected: pa.ChunkedArray, exact: bool) -> 
             same = np.isclose(a, b, rtol=_TOLERANCE, atol=0.0, equal_nan=True)
         wrong = np.flatnonzero(~same)
         return int(wrong[0]) if len(wrong) else None
-    if not exact and found.type == pa.bool_():
+    if not exact:
         return None  # a decision may sit on the very edge of the tolerance
     pairs = zip(found.to_pylist(), expected.to_pylist(), strict=True)
     return next((i for i, (a, b) in enumerate(pairs) if a != b), None)

@@ -10,15 +10,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
 
 from engine.compile.kernel import vocabulary
 from engine.compile.layout import Layout, is_passed, lay_out
 from engine.compile.program import ROWS, Program
 from engine.decode import RowDecoder, TableDecoder
+from engine.decode.arrow import plain
 from engine.encode import arrow_type, encode, to_python
 from engine.errors import ConfigError, DataError, Mistake, RowError, did_you_mean, listing
 from engine.expr.graph import Expr
@@ -26,7 +30,7 @@ from engine.plan.plan import Plan
 from engine.plan.trace import State, Trace, initial, selected, trace, trace_stage
 from engine.schema import Column, Kind
 from engine.stage import NOTHING, Learned, Scorer, ScoreStage
-from engine.values import BadValue, Values
+from engine.values import MISSING, BadValue, Categories, Values, take
 
 if TYPE_CHECKING:
     from engine.compile.program import Program as _Program
@@ -85,7 +89,7 @@ class Pipeline:
         interpreted: bool = False,
     ) -> None:
         self.plan = plan
-        self.learned = dict(learned)
+        self.learned = MappingProxyType({label: _frozen(found) for label, found in learned.items()})
         self.fitted = fitted
         self.overrides = tuple(overrides)
         self.interpreted = interpreted
@@ -146,15 +150,21 @@ class Pipeline:
     @cached_property
     def reads(self) -> tuple[str, ...]:
         """The columns of a source that must be read, those to keep included."""
-        passed = [str(node.data) for _, node in self.layout.outputs if is_passed(node)]
-        names = (*self._table_decoder.reads, *passed, *self.plan.keep)
-        return tuple(dict.fromkeys(names))
+        return tuple(dict.fromkeys((*self._table_decoder.reads, *self.plan.keep)))
+
+    @cached_property
+    def _passed(self) -> tuple[str, ...]:
+        """Inputs whose text is an output as it came."""
+        return tuple(dict.fromkeys(str(node.data) for _, node in self.layout.outputs if is_passed(node)))
+
+    @cached_property
+    def _decoded(self) -> tuple[str, ...]:
+        """What is decoded: what the program reads, then what is only passed on."""
+        return tuple(dict.fromkeys((*self.layout.reads, *self._passed)))
 
     def scoring(self) -> Pipeline:
         """The same pipeline, which answers with the last model's scores alone, whatever later stages do."""
-        found = Pipeline(
-            replace(self.plan, outputs=(), keep=()), self.learned, interpreted=self.interpreted
-        )
+        found = Pipeline(replace(self.plan, outputs=(), keep=()), self.learned, interpreted=self.interpreted)
         point = self.trace.scores[-1]
         scores = tuple((column, Expr.score(point.label, i)) for i, column in enumerate(point.columns))
         found.trace = replace(self.trace, outputs=scores)
@@ -188,7 +198,12 @@ class Pipeline:
         program = self.program
         values, one = self._row_decoder.values, program.one
         keep = self.plan.keep
-        passed = [(column.name, str(node.data)) for column, node in self.layout.outputs if is_passed(node)]
+        read = len(self.layout.reads)
+        passed = [
+            (column.name, str(node.data), self._decoded.index(str(node.data)))
+            for column, node in self.layout.outputs
+            if is_passed(node)
+        ]
         names = [column.name for column, _ in self.layout.computed]
         coded = [
             (i, column, vocabulary(node, self.layout.vocabularies) if node.kind is Kind.CATEGORY else ())
@@ -203,21 +218,21 @@ class Pipeline:
             return answer
 
         def general(row: Mapping[str, Any]) -> dict[str, Any]:
-            found = list(one(values(row)))
+            decoded = values(row)
+            found = list(one(decoded[:read]))
             for i, column, texts in coded:
                 found[i] = to_python(found[i], column, texts)
             answer = dict(zip(names, found, strict=True))
             answer.update((name, row.get(name)) for name in keep)
-            for name, source in passed:
-                value = row.get(source)
-                answer[name] = value if isinstance(value, str) else None
+            for name, source, place in passed:
+                answer[name] = None if decoded[place] == MISSING else str(row[source])
             return {name: answer[name] for name in order}
 
         return general if coded or passed else simple
 
     @cached_property
     def _row_decoder(self) -> RowDecoder:
-        return RowDecoder(self.plan.inputs, self.layout.reads, self.layout.vocabularies)
+        return RowDecoder(self.plan.inputs, self._decoded, self.layout.vocabularies)
 
     # -- many rows
 
@@ -246,6 +261,11 @@ class Pipeline:
         DataError
             A column is absent or of another family; a row is refused and ``rejects`` is false.
         """
+        if not isinstance(table, pa.Table | pa.RecordBatch):
+            raise TypeError(
+                f"predict_many takes a pyarrow.Table or RecordBatch, not {type(table).__name__}: "
+                "pyarrow.table(columns), or pyarrow.Table.from_pandas(frame), makes one"
+            )
         self.check_schema(table.schema, "the table")
         parts, bad = [], []
         size = max(ROWS, -(-table.num_rows // max(1, threads) // ROWS) * ROWS)
@@ -285,40 +305,47 @@ class Pipeline:
         """
         decoded = (self._text_decoder if text else self._table_decoder).decode(batch)
         columns: Mapping[str, Values] = decoded.columns
-        source, rows = batch, decoded.rows
+        rows = decoded.rows
         if decoded.bad:
             good = np.ones(rows, bool)
             good[[b.row for b in decoded.bad]] = False
             where = np.flatnonzero(good)
-            from engine.values import take
-
             columns = {name: take(values, where) for name, values in columns.items()}
-            source, rows = batch.take(pa.array(where)), len(where)
+            rows = len(where)
         computed = self.program.many(rows, columns)
-        kept = {name: _whole(source.column(name)) for name in self.plan.keep}
-        return self._assemble(computed, kept, source, rows), decoded.bad
+        kept = {name: _whole(batch.column(name)) for name in self.plan.keep}
+        if decoded.bad:
+            places = pa.array(where)
+            kept = {name: _take(column, places) for name, column in kept.items()}
+        passed = {}
+        for name in self._passed:
+            if name not in batch.schema.names:
+                passed[name] = pa.nulls(rows)
+                continue
+            column = _whole(batch.column(name))
+            column = _take(column, places) if decoded.bad else column
+            passed[name] = _text_of(column, columns[name])
+        return self._assemble(computed, kept, passed), decoded.bad
 
     def _assemble(
-        self, computed: Mapping[str, Values], kept: Mapping[str, pa.Array], source: Any, rows: int
+        self, computed: Mapping[str, Values], kept: Mapping[str, pa.Array], passed: Mapping[str, pa.Array]
     ) -> pa.RecordBatch:
         arrays, names = list(kept.values()), list(kept)
         for column, node in self.layout.outputs:
             names.append(column.name)
             if not is_passed(node):
                 arrays.append(encode({column.name: computed[column.name]}, [column], {}).column(0))
-            elif node.data in source.schema.names:
-                arrays.append(_whole(source.column(node.data)).cast(arrow_type(column)))
             else:
-                arrays.append(pa.nulls(rows, arrow_type(column)))
+                arrays.append(passed[node.data].cast(arrow_type(column)))
         return pa.RecordBatch.from_arrays(arrays, names=names)
 
     @cached_property
     def _table_decoder(self) -> TableDecoder:
-        return TableDecoder(self.plan.inputs, self.layout.reads, self.layout.vocabularies)
+        return TableDecoder(self.plan.inputs, self._decoded, self.layout.vocabularies)
 
     @cached_property
     def _text_decoder(self) -> TableDecoder:
-        return TableDecoder(self.plan.inputs, self.layout.reads, self.layout.vocabularies, parse_text=True)
+        return TableDecoder(self.plan.inputs, self._decoded, self.layout.vocabularies, parse_text=True)
 
     def check_schema(self, schema: pa.Schema, where: str, *, text: bool = False) -> None:
         """Hold the columns of a source against the pipeline's inputs and ``keep``.
@@ -328,6 +355,9 @@ class Pipeline:
         DataError
         """
         (self._text_decoder if text else self._table_decoder).check_schema(schema, where)
+        twice = [name for name in self.plan.keep if len(schema.get_all_field_indices(name)) > 1]
+        if twice:
+            raise DataError(f"{where}: keep names {twice[0]!r}, and several columns have this name")
         absent = [name for name in self.plan.keep if name not in schema.names]
         if absent:
             raise DataError(
@@ -390,14 +420,24 @@ def prepared(plan: Plan) -> dict[str, Learned]:
     """
     learners = [planned for planned in plan.stages if planned.stage.learns()]
     if learners:
+        lines = [
+            f"stages.{planned.label}: {planned.stage.use!r} learns from data with these options"
+            for planned in learners
+        ]
         raise ConfigError(
             [
                 Mistake(
-                    f"stages.{planned.label}",
-                    f"{planned.stage.use!r} learns from data with these options, and there is none here",
-                    (f"run: engine fit pipeline={plan.name} source.path=…   or state what it would learn",),
+                    "",
+                    "\n".join(
+                        (
+                            f"pipeline {plan.name!r} has to be fitted first, and there is no data here",
+                            *(f"  {line}" for line in lines),
+                        )
+                    ),
+                    (
+                        f"run: engine fit pipeline={plan.name} source.path=PATH   or state what they would learn",
+                    ),
                 )
-                for planned in learners
             ]
         )
     state: State = initial(plan)
@@ -408,6 +448,42 @@ def prepared(plan: Plan) -> dict[str, Learned]:
             learned[planned.label] = found
         state, _, _ = trace_stage(planned, learned.get(planned.label, NOTHING), state)
     return learned
+
+
+def _frozen(learned: Learned) -> Learned:
+    """What a stage learned, so that nobody changes it: a pipeline's version is computed once."""
+    found: dict[str, Any] = {}
+    for name, value in learned.items():
+        found[name] = value
+        if isinstance(value, np.ndarray):
+            found[name] = value.copy()
+            found[name].flags.writeable = False
+    return MappingProxyType(found)
+
+
+def _text_of(column: pa.Array, decoded: Values) -> pa.Array:
+    """A column's text as it came; null where the decoder found none."""
+    column = plain(column)
+    if pt.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pt.is_string_view(column.type):
+        column = column.cast(pa.large_string())
+    assert isinstance(decoded, Categories)
+    gone = decoded.codes == MISSING
+    if np.count_nonzero(gone) == column.null_count:
+        return column
+    return pc.if_else(pa.array(gone), pa.scalar(None, column.type), column)  # it was no UTF-8
+
+
+def _take(column: pa.Array, where: pa.Array) -> pa.Array:
+    """Some rows of a column, of types, too, that Arrow can't take from."""
+    if pt.is_run_end_encoded(column.type):
+        taken = _take(pc.run_end_decode(column), where)
+        return pc.run_end_encode(taken, column.type.run_end_type)
+    if pt.is_string_view(column.type) or pt.is_binary_view(column.type):
+        large = pa.large_string() if pt.is_string_view(column.type) else pa.large_binary()
+        return column.cast(large).take(where).cast(column.type)
+    return column.take(where)
 
 
 def _whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
@@ -422,10 +498,10 @@ def _refusal(bad: Sequence[BadValue]) -> DataError:
     rows = len({b.row for b in bad})
     shown = [f"row {b.row}: {b.message}" for b in itertools.islice(bad, 5)]
     more = [f"and {len(bad) - 5:,} more"] if len(bad) > 5 else []
-    advice = (
-        "predict_many(table, rejects=True) leaves such rows out; "
-        "inputs.NAME.invalid=null takes such values as missing"
-    )
+    takes = ", ".join(sorted({f"inputs.NAME.{b.code}=null" for b in bad}))
+    advice = f"predict_many(table, rejects=True) leaves such rows out; {takes} lets such values pass"
+    if any(b.fatal for b in bad):
+        advice = f"their inputs say 'fail'; {takes} lets such values pass, 'reject' leaves such rows out"
     return DataError("\n  ".join((f"{rows:,} rows are refused", *shown, *more, advice)))
 
 

@@ -97,7 +97,7 @@ def _listed(registry: Registry, name: str) -> dict[str, Any]:
         cls = registry.load(name)
     except UserError as error:
         return found | {"error": str(error).splitlines()[0]}
-    summary = (inspect.getdoc(cls) or "").strip().split("\n", 1)[0]
+    summary = (inspect.getdoc(cls) or "").strip().split("\n", 1)[0].replace("``", "")
     return found | {"kind": _kind(cls), "summary": summary}
 
 
@@ -129,7 +129,11 @@ def _in_full(item: dict[str, Any]) -> str:
     rows = [[*_option(option)] for option in item["options"]]
     lines.append(aligned(rows, indent=2) if rows else "  none")
     if any(option["change"] == "runtime" for option in item["options"]):
-        lines += ["", "runtime: may be changed on a bundle; refit: a change needs engine fit"]
+        lines += [
+            "",
+            "runtime: may be changed on a bundle where neither this stage nor a later one learned;",
+            "refit: a change needs engine fit",
+        ]
     return "\n".join(lines)
 
 

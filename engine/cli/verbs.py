@@ -52,7 +52,7 @@ class Verb:
 
 _PIPELINE = ("pipeline=NAME", "the pipeline in conf/pipeline/NAME.yaml, or in your --config-dir")
 _BUNDLE = ("bundle=PATH", "a fitted pipeline: the folder of a bundle, or of one of its versions")
-_SOURCE = ("source.path=PATH", "what to read: a file, a folder or a pattern; its ending tells the format")
+_SOURCE = ("source.path=PATH", "what to read: a file or a folder; its ending tells the format")
 _CHANGE = ("stages.LABEL.OPTION=…", "any key of the pipeline may be changed; ~stages.LABEL removes a stage")
 _RUNTIME = ("stages.LABEL.OPTION=…", "on a bundle: options marked runtime, where nothing learned lies behind")
 _PLUGINS = ("plugins=[DIR]", "folders with stages of your own")

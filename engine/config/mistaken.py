@@ -49,7 +49,7 @@ def unparsable(text: str, pipelines: Collection[str], reads: Callable[[str], Any
 def several_values(text: str) -> Mistake:
     """A value that Hydra would sweep over."""
     key, _, value = text.partition("=")
-    notes = (f"as a list: '{key}=[{value}]'", "to run it once for each value: add -m")
+    notes = (f"as a list: '{key}=[{value}]'", f"as one text: '{key}=\"{value}\"'")
     return Mistake(key.lstrip("+"), f"{value!r} is several values", notes)
 
 

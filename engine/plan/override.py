@@ -39,7 +39,7 @@ def runtime_changes(old: Plan, new: Plan, learned_labels: Collection[str]) -> li
         The stages that hold something learned.
     """
     differences = list(_differences(old.config, new.config))
-    command = f"to refit: engine fit pipeline={old.name} {' '.join(d.override for d in differences)}"
+    command = f"to refit: engine fit pipeline={old.name} source.path=PATH {' '.join(d.override for d in differences)}"
     mistakes = []
     for difference in differences:
         reason = _reason(difference.where, old, new, learned_labels)

@@ -56,9 +56,7 @@ class Seen:
     scores: Mapping[str, Values]
 
 
-def learn(
-    plan: Plan, data: TrainingData, progress: Progress
-) -> tuple[dict[str, Learned], Seen]:
+def learn(plan: Plan, data: TrainingData, progress: Progress) -> tuple[dict[str, Learned], Seen]:
     """Fit every stage that learns.
 
     Parameters

@@ -31,8 +31,11 @@ def evaluate_scores(
     mapping of str to float
         boolean: ``auc``, ``average_precision``, ``log_loss``, ``brier``; category: ``log_loss``,
         ``accuracy``; number: ``rmse``, ``mae``, ``r2``, for each column where there are several. A metric
-        that these rows don't define (AUC of a single class) is NaN.
+        that these rows don't define (AUC of a single class) is NaN, and so is each where a score is infinite.
     """
+    if not np.isfinite(scores).all():  # a model may overflow; scikit-learn takes finite numbers only
+        found = evaluate_scores(kind, y, np.zeros_like(scores), names)
+        return dict.fromkeys(found, np.nan)
     if kind is Kind.BOOLEAN and not ((y == 0) | (y == 1)).all():
         kind = Kind.NUMBER
     if kind is Kind.BOOLEAN:
@@ -68,7 +71,8 @@ def _of_classes(y: FloatArray, scores: NDArray[np.float64]) -> dict[str, float]:
     if scores.shape[1] == 1:
         return {"accuracy": metrics.accuracy_score(y, scores[:, 0])}
     # float32 probabilities sum to one only roughly
-    shares = scores / scores.sum(axis=1, keepdims=True)
+    totals = scores.sum(axis=1, keepdims=True)
+    shares = scores / np.where(totals > 0, totals, 1.0)
     return {
         "log_loss": metrics.log_loss(y, shares, labels=list(range(scores.shape[1]))),
         "accuracy": metrics.accuracy_score(y, scores.argmax(axis=1)),

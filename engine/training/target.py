@@ -105,9 +105,10 @@ def _evaluate(text: str, columns: Mapping[str, tuple[Kind, Values]], rows: int) 
     nodes: dict[str, Expr] = {}
     leaves: dict[tuple[str, object], Values] = {}
     for name, (kind, values) in columns.items():
-        leaf = Expr.input(name, Kind.NUMBER if kind is Kind.BOOLEAN else kind)
-        nodes[name] = leaf
+        nodes[name] = Expr.input(name, kind)
         leaves["input", name] = values
+        if kind is Kind.BOOLEAN and not isinstance(values, Categories):
+            leaves["input", name] = values == 1.0  # where it is missing, the row has no target
     try:
         node = parse(text, nodes)
     except ExpressionError as error:

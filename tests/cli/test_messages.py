@@ -154,7 +154,7 @@ def refused(run: Run, *argv: str) -> str:
         pytest.param(
             ("batch", "bundle=bundles/prices", "stages.squeeze.hi=3"),
             "stages.squeeze.hi: needs a refit: 'model' learned from what 'squeeze' gave\n"
-            "  to refit: engine fit pipeline=prices stages.squeeze.hi=3.0\n",
+            "  to refit: engine fit pipeline=prices source.path=PATH stages.squeeze.hi=3.0\n",
             id="refit",
         ),
         pytest.param(

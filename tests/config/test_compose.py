@@ -356,8 +356,7 @@ def test_unknown_root_key() -> None:
         ("--verbose", "'--verbose' is no override: write key=value, +key=value or ~key"),
         (
             "seed=1,2",
-            "seed: '1,2' is several values\n"
-            "  as a list: 'seed=[1,2]'\n  to run it once for each value: add -m",
+            "seed: '1,2' is several values\n  as a list: 'seed=[1,2]'\n  as one text: 'seed=\"1,2\"'",
         ),
         (
             "~stages.sqeeze",

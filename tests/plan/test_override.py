@@ -88,54 +88,54 @@ def test_without_anything_learned_the_runtime_options_are_free(old: Plan, regist
         (
             "stages.early.lo=5",
             "stages.early.lo: needs a refit: 'centre' learned from what 'early' gave\n"
-            "  to refit: engine fit pipeline=p stages.early.lo=5.0",
+            "  to refit: engine fit pipeline=p source.path=PATH stages.early.lo=5.0",
         ),
         (
             "stages.centre.scale=2",
             "stages.centre.scale: needs a refit: 'centre' learned from the training rows\n"
-            "  to refit: engine fit pipeline=p stages.centre.scale=2.0",
+            "  to refit: engine fit pipeline=p source.path=PATH stages.centre.scale=2.0",
         ),
         (
             "stages.centre.strategy=median",
             "stages.centre.strategy: needs a refit: 'strategy' of 'override_test_centre' is no "
             "runtime option\n"
-            "  to refit: engine fit pipeline=p stages.centre.strategy=median",
+            "  to refit: engine fit pipeline=p source.path=PATH stages.centre.strategy=median",
         ),
         (
             "~stages.early",
             "stages.early: needs a refit: 'centre' learned from what 'early' gave\n"
-            "  to refit: engine fit pipeline=p ~stages.early",
+            "  to refit: engine fit pipeline=p source.path=PATH ~stages.early",
         ),
         (
             "stages.late.columns=[x]",
             "stages.late.columns: needs a refit: 'columns' of a stage is fixed once it is fitted\n"
-            "  to refit: engine fit pipeline=p 'stages.late.columns=[x]'",
+            "  to refit: engine fit pipeline=p source.path=PATH 'stages.late.columns=[x]'",
         ),
         (
             "stages.last.before=late",
             "stages.last.before: needs a refit: the order of stages is fixed once it is fitted\n"
-            "  to refit: engine fit pipeline=p stages.last.before=late",
+            "  to refit: engine fit pipeline=p source.path=PATH stages.last.before=late",
         ),
         (
             "+stages.new={use: clip, columns: [x], hi: 3}",
             "stages.new: needs a refit: a fitted pipeline takes no new stage, and 'new' is one\n"
-            "  to refit: engine fit pipeline=p "
+            "  to refit: engine fit pipeline=p source.path=PATH "
             "'+stages.new={use: clip, columns: [x], lo: \"-inf\", hi: 3.0}'",
         ),
         (
             "inputs.z=number",
             "inputs.z: needs a refit: the pipeline was fitted with another value\n"
-            "  to refit: engine fit pipeline=p inputs.z=number",
+            "  to refit: engine fit pipeline=p source.path=PATH inputs.z=number",
         ),
         (
             "target={column: y}",
             "target: needs a refit: the pipeline was fitted with another value\n"
-            "  to refit: engine fit pipeline=p 'target={column: y}'",
+            "  to refit: engine fit pipeline=p source.path=PATH 'target={column: y}'",
         ),
         (
             "seed=3",
             "seed: needs a refit: the pipeline was fitted with another value\n"
-            "  to refit: engine fit pipeline=p seed=3",
+            "  to refit: engine fit pipeline=p source.path=PATH seed=3",
         ),
     ],
 )
@@ -145,6 +145,8 @@ def test_needs_a_refit(old: Plan, registry: Registry, override: str, message: st
 
 def test_the_command_refits_with_every_change(old: Plan, registry: Registry) -> None:
     told = changed(old, registry, "stages.early.lo=5", "seed=3", "stages.late.hi=1")
-    command = "  to refit: engine fit pipeline=p stages.early.lo=5.0 stages.late.hi=1.0 seed=3"
+    command = (
+        "  to refit: engine fit pipeline=p source.path=PATH stages.early.lo=5.0 stages.late.hi=1.0 seed=3"
+    )
     assert told.count(command) == 2
     assert told.startswith("2 mistakes in the config:")
