@@ -41,13 +41,14 @@ def explain(pipeline: Pipeline, *, kernel: bool = False) -> str:
             label = segment.point.label
             head = f"kernel {number}: {len(segment.roots)} of {segment.width} features of {label!r}"
         else:
-            head = f"kernel {number}: {len(segment.roots)} output columns"
+            head = f"kernel {number}: {_count(len(segment.roots), 'output column')}"
         lines += _kernel(head, item)
         if segment.point:
             lines.append(f"  then {segment.point.label!r}: {pipeline.scorers[segment.point.label].note}")
             lines.append("")
     if layout.pruned:
-        lines += _wrapped(f"pruned: {len(layout.pruned)} features that no split uses: ", list(layout.pruned))
+        head = f"pruned: {_count(len(layout.pruned), 'feature')} that no split uses: "
+        lines += _wrapped(head, list(layout.pruned))
         lines.append("")
     lines += _outputs(plan, [column for column, _ in pipeline.trace.outputs])
     if kernel:
@@ -64,6 +65,10 @@ def explain_plan(plan: Plan) -> str:
     lines += _stages(plan, steps, {})
     lines += _outputs(plan, output_columns(plan, steps))
     return "\n".join(lines)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("s" if number != 1 else "")
 
 
 def _inputs(plan: Plan, reads: Sequence[str] | None) -> list[str]:
@@ -112,7 +117,7 @@ def _learned(learned: Learned, columns: Sequence[str]) -> list[str]:
                 f"{key}={v:.6g}" if key else f"{v:.6g}" for key, v in zip(keys, value.ravel(), strict=False)
             ]
             lines.append(f"{name}: {_short(shown)}")
-        elif len(value):
+        elif any(value):
             lines.append(f"{name}: {_short([_text(item) for item in value])}")
     return lines
 
@@ -129,9 +134,7 @@ def _short(items: Sequence[str], most: int = 6) -> str:
 def _kernel(head: str, kernel: KernelPlan) -> list[str]:
     from engine.compile.emit import formula
 
-    lines = [
-        f"{head}, {len(kernel.groups)} fused groups" if len(kernel.groups) != 1 else f"{head}, 1 fused group"
-    ]
+    lines = [f"{head}, {_count(len(kernel.groups), 'fused group')}"]
     for group in kernel.groups:
         what = formula(group.shape)
         names = [member.root.name or f"shared {member.root.slot}" for member in group.members]

@@ -434,9 +434,7 @@ def prepared(plan: Plan) -> dict[str, Learned]:
                             *(f"  {line}" for line in lines),
                         )
                     ),
-                    (
-                        f"run: engine fit pipeline={plan.name} source.path=PATH   or state what they would learn",
-                    ),
+                    (f"run: engine fit pipeline={plan.name} source.path=PATH   or state what they learn",),
                 )
             ]
         )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compile.emit import BLOCK, emit, record_length
-from engine.compile.passes import Group, Root, cut, fold, group, share
+from engine.compile.passes import Group, Root, cut, data_key, fold, group, share
 from engine.expr.graph import Expr, leaves
 from engine.expr.interpret import Leaf, lookup_table
 from engine.values import FIRST
@@ -88,7 +88,7 @@ def _pack(
             record = [scratch[id(x)] if id(x) in scratch else columns[(x.op, x.data)] for x in member.leaves]
             for node in member.tables:
                 texts = tuple(vocabulary(node.args[0], vocabularies))
-                key = (node.data, texts)
+                key = (data_key(node.data), texts)
                 if key not in tables:
                     tables[key] = len(numbers)
                     numbers.extend(lookup_table(node.data, texts).tolist())

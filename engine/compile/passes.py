@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.expr.graph import Expr, walk
+from engine.expr.graph import Expr, Lookup, walk
 from engine.expr.interpret import interpret
 from engine.expr.operations import OPERATIONS
 from engine.schema import Kind
@@ -41,12 +41,19 @@ def share(roots: Sequence[Expr]) -> list[Expr]:
     def make(node: Expr, args: tuple[Expr, ...]) -> Expr:
         if node.op == "const":
             return node
-        key = (node.op, tuple(_constant_key(arg) for arg in args), node.kind, node.data)
+        key = (node.op, tuple(_constant_key(arg) for arg in args), node.kind, data_key(node.data))
         if key not in known:
             known[key] = node if args == () else Expr(node.op, args, node.kind, node.data)
         return known[key]
 
     return rebuild(roots, make)
+
+
+def data_key(data: Any) -> Any:
+    """What tells two nodes' data apart, to the bit: 0.0 and -0.0 are equal as numbers, but not here."""
+    if isinstance(data, Lookup):
+        return data.texts, *(float.hex(v) for v in (*data.values, data.missing, data.unknown))
+    return data
 
 
 def _constant_key(node: Expr) -> Any:

@@ -7,7 +7,6 @@ Nothing is computed here. The same graph is compiled (`engine.compile`) and inte
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -189,7 +188,16 @@ class Expr:
 
     def choose(self, texts: Sequence[str]) -> Expr:
         """The text at this index (a boolean counts as 0 or 1); outside the texts, missing."""
-        return Expr("choose", (as_number(self),), Kind.CATEGORY, tuple(texts))
+        index, unique = as_number(self), tuple(dict.fromkeys(texts))
+        if len(unique) < len(texts):
+            # a text must have one code: indices of a repeated one all become its place among the unique
+            places = [unique.index(text) for text in texts]
+            node = index
+            for i, place in enumerate(places):
+                if i != place:
+                    node = where((index >= i) & (index < i + 1), place, node)
+            index = where((index >= 0) & (index < len(texts)), node, -1.0)
+        return Expr("choose", (index,), Kind.CATEGORY, unique)
 
     def calendar(self, part: str) -> Expr:
         """A part of the date in UTC (see `engine.expr.calendar.PARTS`); missing where there is none."""
@@ -367,8 +375,3 @@ def _describe_one(node: Expr, args: list[str]) -> str:
     if symbol:
         return f"{symbol}{args[0]}" if symbol == "-" else f"({symbol} {args[0]})"
     return f"{node.op}({', '.join(args)})"
-
-
-def is_finite_constant(node: Expr) -> bool:
-    """Whether the node is a constant that is neither NaN nor infinite."""
-    return node.op == "const" and math.isfinite(node.data)

@@ -10,20 +10,30 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
-import importlib.util
 import os
-import stat
 import sys
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+
+from engine.jit.folder import cache_folder
 
 Kernel = Callable[[int, int, int, int, int, int], None]
 """``kernel(rows, columns, outputs, numbers, integers, scratch)``: a row count and five addresses."""
 
 _CALLED = ("jit/functions.py", "expr/calendar.py", "expr/libm.py", "values.py")
+
+
+def why_not() -> str:
+    """Why nothing can be compiled here; empty: it can."""
+    try:
+        import numba
+    except ImportError as error:
+        return f"numba can't be imported: {error}"
+    return "NUMBA_DISABLE_JIT is set" if numba.config.DISABLE_JIT else ""
 
 
 @cache
@@ -39,39 +49,26 @@ def _salt() -> str:
     return digest.hexdigest()
 
 
-def cache_folder() -> Path:
-    """The folder of compiled kernels and self-checks: ``ENGINE_CACHE_DIR``, else in the user's cache folder.
-
-    It is made readable by its owner only. Where it can't be made, or belongs to somebody else, a
-    temporary folder serves this process alone.
-    """
-    chosen = os.environ.get("ENGINE_CACHE_DIR")
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(chosen) if chosen else Path(base) / "inference-engine"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        info = folder.stat()
-        if info.st_uid == os.getuid() and os.access(folder, os.W_OK):
-            if stat.S_IMODE(info.st_mode) & 0o077:
-                folder.chmod(0o700)
-            return folder
-    except OSError:
-        pass
-    return _private_folder()
-
-
-@cache
-def _private_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="inference-engine-"))
-
-
 def kernel_name(source: str) -> str:
     """The name of an emitted source: the same for the same answers, on this set of packages."""
     return "kernel_" + hashlib.sha256((_salt() + source).encode()).hexdigest()[:24]
 
 
+class _Loaded:
+    """The kernels of this process; one at a time is compiled."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.kernels: dict[str, Kernel] = {}
+
+
+@cache
+def _loaded() -> _Loaded:
+    return _Loaded()
+
+
 def compile_kernel(source: str) -> Kernel:
-    """Compile an emitted source, or load it if this was done before.
+    """Compile an emitted source, or load it if this was done before. Safe to call from several threads.
 
     Parameters
     ----------
@@ -79,13 +76,23 @@ def compile_kernel(source: str) -> Kernel:
         A module that defines ``kernel``.
     """
     name = kernel_name(source)
-    module = sys.modules.get(f"engine_kernels.{name}") or _import(name, _stored(name, source))
-    return module.compiled  # type: ignore[no-any-return]
+    loaded = _loaded()
+    with loaded.lock:
+        if name not in loaded.kernels:
+            path = _stored(name, source)
+            with _beside(path):
+                try:
+                    kernel = _compile(name, source, path)
+                except Exception:
+                    # a file that was cut short; a fault of the source itself shows again
+                    _forget(path)
+                    kernel = _compile(name, source, path)
+            loaded.kernels[name] = kernel
+        return loaded.kernels[name]
 
 
 def _stored(name: str, source: str) -> Path:
-    folder = cache_folder() / "kernels"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder = cache_folder("kernels")
     path = folder / f"{name}.py"
     if not path.is_file() or path.read_text() != source:
         handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
@@ -100,20 +107,36 @@ def _stored(name: str, source: str) -> Path:
     return path
 
 
-def _import(name: str, path: Path) -> Any:
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[None]:
+    """Have numba keep its object code in this cache, wherever ``NUMBA_CACHE_DIR`` points."""
     import numba
 
-    full = f"engine_kernels.{name}"
-    spec = importlib.util.spec_from_file_location(full, path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[full] = module  # numba looks the module up while it loads its cache
+    folder, before = cache_folder("kernels", "objects"), numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(folder)
     try:
-        spec.loader.exec_module(module)
-        signature = numba.void(*[numba.int64] * 6)
-        jit = numba.njit(signature, nogil=True, cache=True, error_model="numpy")
-        module.compiled = jit(module.kernel)  # type: ignore[attr-defined]
-    except BaseException:
-        sys.modules.pop(full, None)
-        raise
-    return module
+        # numba makes a folder of its own in there, named after the source's place
+        for found in folder.iterdir():
+            cache_folder("kernels", "objects", found.name)
+        yield
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def _forget(path: Path) -> None:
+    for found in cache_folder("kernels", "objects").rglob(f"{path.stem}.*"):
+        found.unlink(missing_ok=True)
+
+
+def _compile(name: str, source: str, path: Path) -> Kernel:
+    import numba
+
+    module = ModuleType(f"engine_kernels.{name}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # numba looks the module up while it loads its cache
+    # the text itself, not a .pyc that may lie beside it
+    exec(compile(source, str(path), "exec"), module.__dict__)
+    signature = numba.void(*[numba.int64] * 6)
+    jit = numba.njit(signature, nogil=True, cache=True, error_model="numpy")
+    kernel: Kernel = jit(module.__dict__["kernel"])
+    return kernel

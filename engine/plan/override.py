@@ -39,7 +39,8 @@ def runtime_changes(old: Plan, new: Plan, learned_labels: Collection[str]) -> li
         The stages that hold something learned.
     """
     differences = list(_differences(old.config, new.config))
-    command = f"to refit: engine fit pipeline={old.name} source.path=PATH {' '.join(d.override for d in differences)}"
+    changes = " ".join(difference.override for difference in differences)
+    command = f"to refit: engine fit pipeline={old.name} source.path=PATH {changes}"
     mistakes = []
     for difference in differences:
         reason = _reason(difference.where, old, new, learned_labels)

@@ -28,7 +28,9 @@ outputs = np.array([0, out.ctypes.data])
 kernel(1000, columns.ctypes.data, outputs.ctypes.data, kernel.new_scratch().ctypes.data)
 stats = kernel.call.stats
 print(json.dumps({
-    "hits": sum(stats.cache_hits.values()), "misses": sum(stats.cache_misses.values()), "sum": out.sum().hex(),
+    "hits": sum(stats.cache_hits.values()),
+    "misses": sum(stats.cache_misses.values()),
+    "sum": out.sum().hex(),
 }))
 """
 
