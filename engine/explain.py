@@ -30,6 +30,7 @@ def explain(pipeline: Pipeline, *, kernel: bool = False) -> str:
         Append the emitted source of every kernel.
     """
     from engine.compile.kernel import plan_kernel
+    from engine.jit.cache import why_not
 
     plan, layout = pipeline.plan, pipeline.layout
     kernels = [plan_kernel(s.roots, s.width, layout.vocabularies) for s in layout.segments]
@@ -46,6 +47,8 @@ def explain(pipeline: Pipeline, *, kernel: bool = False) -> str:
         if segment.point:
             lines.append(f"  then {segment.point.label!r}: {pipeline.scorers[segment.point.label].note}")
             lines.append("")
+    if pipeline.program.interpreted:
+        lines += [f"interpreted, not compiled: {why_not() or 'as it was asked for'}", ""]
     if layout.pruned:
         head = f"pruned: {_count(len(layout.pruned), 'feature')} that no split uses: "
         lines += _wrapped(head, list(layout.pruned))

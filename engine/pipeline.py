@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -15,22 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.types as pt
 
-from engine.compile.kernel import vocabulary
+from engine.answer.refuse import refusal, reject_table
+from engine.answer.row import row_answerer
+from engine.answer.table import TableAnswerer
 from engine.compile.layout import Layout, is_passed, lay_out
 from engine.compile.program import ROWS, Program
-from engine.decode import RowDecoder, TableDecoder
-from engine.decode.arrow import plain
-from engine.encode import arrow_type, encode, to_python
-from engine.errors import ConfigError, DataError, Mistake, RowError, did_you_mean, listing
+from engine.errors import ConfigError, Mistake
 from engine.expr.graph import Expr
+from engine.jit.cache import why_not
 from engine.plan.plan import Plan
 from engine.plan.trace import State, Trace, initial, selected, trace, trace_stage
-from engine.schema import Column, Kind
+from engine.schema import Column
 from engine.stage import NOTHING, Learned, Scorer, ScoreStage
-from engine.values import MISSING, BadValue, Categories, Values, take
+from engine.values import BadValue
 
 if TYPE_CHECKING:
     from engine.compile.program import Program as _Program
@@ -143,24 +140,20 @@ class Pipeline:
 
     @cached_property
     def program(self) -> _Program:
-        """The pipeline compiled for this processor."""
+        """The pipeline compiled for this processor; interpreted where numba can't run."""
         with self._lock:
-            return Program(self.layout, self.scorers, interpreted=self.interpreted)
+            return Program(self.layout, self.scorers, interpreted=self.interpreted or bool(why_not()))
 
     @cached_property
     def reads(self) -> tuple[str, ...]:
         """The columns of a source that must be read, those to keep included."""
-        return tuple(dict.fromkeys((*self._table_decoder.reads, *self.plan.keep)))
-
-    @cached_property
-    def _passed(self) -> tuple[str, ...]:
-        """Inputs whose text is an output as it came."""
-        return tuple(dict.fromkeys(str(node.data) for _, node in self.layout.outputs if is_passed(node)))
+        return self._table.reads
 
     @cached_property
     def _decoded(self) -> tuple[str, ...]:
-        """What is decoded: what the program reads, then what is only passed on."""
-        return tuple(dict.fromkeys((*self.layout.reads, *self._passed)))
+        """Inputs to decode: what the program reads, then those whose text is only passed on."""
+        passed = [str(node.data) for _, node in self.layout.outputs if is_passed(node)]
+        return tuple(dict.fromkeys((*self.layout.reads, *passed)))
 
     def scoring(self) -> Pipeline:
         """The same pipeline, which answers with the last model's scores alone, whatever later stages do."""
@@ -195,44 +188,7 @@ class Pipeline:
 
     @cached_property
     def _predict_one(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-        program = self.program
-        values, one = self._row_decoder.values, program.one
-        keep = self.plan.keep
-        read = len(self.layout.reads)
-        passed = [
-            (column.name, str(node.data), self._decoded.index(str(node.data)))
-            for column, node in self.layout.outputs
-            if is_passed(node)
-        ]
-        names = [column.name for column, _ in self.layout.computed]
-        coded = [
-            (i, column, vocabulary(node, self.layout.vocabularies) if node.kind is Kind.CATEGORY else ())
-            for i, (column, node) in enumerate(self.layout.computed)
-            if node.kind in (Kind.CATEGORY, Kind.TIMESTAMP)
-        ]
-        order = [*keep, *(column.name for column, _ in self.layout.outputs)]
-
-        def simple(row: Mapping[str, Any]) -> dict[str, Any]:
-            answer = {name: row.get(name) for name in keep}
-            answer.update(zip(names, one(values(row)), strict=True))
-            return answer
-
-        def general(row: Mapping[str, Any]) -> dict[str, Any]:
-            decoded = values(row)
-            found = list(one(decoded[:read]))
-            for i, column, texts in coded:
-                found[i] = to_python(found[i], column, texts)
-            answer = dict(zip(names, found, strict=True))
-            answer.update((name, row.get(name)) for name in keep)
-            for name, source, place in passed:
-                answer[name] = None if decoded[place] == MISSING else str(row[source])
-            return {name: answer[name] for name in order}
-
-        return general if coded or passed else simple
-
-    @cached_property
-    def _row_decoder(self) -> RowDecoder:
-        return RowDecoder(self.plan.inputs, self._decoded, self.layout.vocabularies)
+        return row_answerer(self.plan, self.program, self._decoded)
 
     # -- many rows
 
@@ -280,9 +236,9 @@ class Pipeline:
             bad += [BadValue(b.row + number * size, b.column, b.code, b.message, b.fatal) for b in found]
         refused = [b for b in bad if b.fatal] or ([] if rejects else bad)
         if refused:
-            raise _refusal(refused)
+            raise refusal(refused)
         out = pa.Table.from_batches(parts, parts[0].schema)
-        return (out, _reject_table(bad)) if rejects else out
+        return (out, reject_table(bad)) if rejects else out
 
     def score_batch(
         self, batch: pa.Table | pa.RecordBatch, *, text: bool = False
@@ -303,49 +259,11 @@ class Pipeline:
         list of BadValue
             Why rows are refused; ``row`` counts from 0 in ``batch``.
         """
-        decoded = (self._text_decoder if text else self._table_decoder).decode(batch)
-        columns: Mapping[str, Values] = decoded.columns
-        rows = decoded.rows
-        if decoded.bad:
-            good = np.ones(rows, bool)
-            good[[b.row for b in decoded.bad]] = False
-            where = np.flatnonzero(good)
-            columns = {name: take(values, where) for name, values in columns.items()}
-            rows = len(where)
-        computed = self.program.many(rows, columns)
-        kept = {name: _whole(batch.column(name)) for name in self.plan.keep}
-        if decoded.bad:
-            places = pa.array(where)
-            kept = {name: _take(column, places) for name, column in kept.items()}
-        passed = {}
-        for name in self._passed:
-            if name not in batch.schema.names:
-                passed[name] = pa.nulls(rows)
-                continue
-            column = _whole(batch.column(name))
-            column = _take(column, places) if decoded.bad else column
-            passed[name] = _text_of(column, columns[name])
-        return self._assemble(computed, kept, passed), decoded.bad
-
-    def _assemble(
-        self, computed: Mapping[str, Values], kept: Mapping[str, pa.Array], passed: Mapping[str, pa.Array]
-    ) -> pa.RecordBatch:
-        arrays, names = list(kept.values()), list(kept)
-        for column, node in self.layout.outputs:
-            names.append(column.name)
-            if not is_passed(node):
-                arrays.append(encode({column.name: computed[column.name]}, [column], {}).column(0))
-            else:
-                arrays.append(passed[node.data].cast(arrow_type(column)))
-        return pa.RecordBatch.from_arrays(arrays, names=names)
+        return self._table.score(batch, text=text)
 
     @cached_property
-    def _table_decoder(self) -> TableDecoder:
-        return TableDecoder(self.plan.inputs, self._decoded, self.layout.vocabularies)
-
-    @cached_property
-    def _text_decoder(self) -> TableDecoder:
-        return TableDecoder(self.plan.inputs, self._decoded, self.layout.vocabularies, parse_text=True)
+    def _table(self) -> TableAnswerer:
+        return TableAnswerer(self.plan, self.program, self._decoded)
 
     def check_schema(self, schema: pa.Schema, where: str, *, text: bool = False) -> None:
         """Hold the columns of a source against the pipeline's inputs and ``keep``.
@@ -354,22 +272,11 @@ class Pipeline:
         ------
         DataError
         """
-        (self._text_decoder if text else self._table_decoder).check_schema(schema, where)
-        twice = [name for name in self.plan.keep if len(schema.get_all_field_indices(name)) > 1]
-        if twice:
-            raise DataError(f"{where}: keep names {twice[0]!r}, and several columns have this name")
-        absent = [name for name in self.plan.keep if name not in schema.names]
-        if absent:
-            raise DataError(
-                f"{where}: keep names {listing(map(repr, absent))}, and there is no such column."
-                f"{did_you_mean(absent[0], schema.names)}\n  columns there: {listing(schema.names, 40)}"
-            )
+        self._table.check_schema(schema, where, text=text)
 
     def output_schema(self, source: pa.Schema) -> pa.Schema:
         """The Arrow schema of what batch writes for this source."""
-        kept = [source.field(name).remove_metadata() for name in self.plan.keep]
-        made = [pa.field(column.name, arrow_type(column)) for column, _ in self.trace.outputs]
-        return pa.schema([*(pa.field(f.name, f.type) for f in kept), *made])
+        return self._table.output_schema(source)
 
     # -- on disk and for people
 
@@ -457,58 +364,3 @@ def _frozen(learned: Learned) -> Learned:
             found[name] = value.copy()
             found[name].flags.writeable = False
     return MappingProxyType(found)
-
-
-def _text_of(column: pa.Array, decoded: Values) -> pa.Array:
-    """A column's text as it came; null where the decoder found none."""
-    column = plain(column)
-    if pt.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if pt.is_string_view(column.type):
-        column = column.cast(pa.large_string())
-    assert isinstance(decoded, Categories)
-    gone = decoded.codes == MISSING
-    if np.count_nonzero(gone) == column.null_count:
-        return column
-    return pc.if_else(pa.array(gone), pa.scalar(None, column.type), column)  # it was no UTF-8
-
-
-def _take(column: pa.Array, where: pa.Array) -> pa.Array:
-    """Some rows of a column, of types, too, that Arrow can't take from."""
-    if pt.is_run_end_encoded(column.type):
-        taken = _take(pc.run_end_decode(column), where)
-        return pc.run_end_encode(taken, column.type.run_end_type)
-    if pt.is_string_view(column.type) or pt.is_binary_view(column.type):
-        large = pa.large_string() if pt.is_string_view(column.type) else pa.large_binary()
-        return column.cast(large).take(where).cast(column.type)
-    return column.take(where)
-
-
-def _whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    if isinstance(column, pa.Array):
-        return column
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def _refusal(bad: Sequence[BadValue]) -> DataError:
-    if len(bad) == 1:
-        return RowError(f"row {bad[0].row}: {bad[0].message}", column=bad[0].column, code=bad[0].code)
-    rows = len({b.row for b in bad})
-    shown = [f"row {b.row}: {b.message}" for b in itertools.islice(bad, 5)]
-    more = [f"and {len(bad) - 5:,} more"] if len(bad) > 5 else []
-    takes = ", ".join(sorted({f"inputs.NAME.{b.code}=null" for b in bad}))
-    advice = f"predict_many(table, rejects=True) leaves such rows out; {takes} lets such values pass"
-    if any(b.fatal for b in bad):
-        advice = f"their inputs say 'fail'; {takes} lets such values pass, 'reject' leaves such rows out"
-    return DataError("\n  ".join((f"{rows:,} rows are refused", *shown, *more, advice)))
-
-
-def _reject_table(bad: Sequence[BadValue]) -> pa.Table:
-    return pa.table(
-        {
-            "row": pa.array([b.row for b in bad], pa.int64()),
-            "column": pa.array([b.column for b in bad], pa.string()),
-            "code": pa.array([b.code for b in bad], pa.string()),
-            "reason": pa.array([b.message for b in bad], pa.string()),
-        }
-    )

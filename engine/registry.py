@@ -33,12 +33,15 @@ class Source:
         The module to import.
     attribute : str
         The class in it; empty: the one class whose ``use`` is ``name``.
+    file : str
+        Its file, for a stage in a folder.
     """
 
     name: str
     place: str
     module: str
     attribute: str = ""
+    file: str = ""
 
 
 class Registry:
@@ -106,6 +109,11 @@ class Registry:
             raise PluginError(
                 f"the stage {name!r} can't be imported from {source.place}: {type(error).__name__}: {error}"
             ) from error
+        if source.file and not Path(source.file).samefile(module.__file__ or ""):
+            raise PluginError(
+                f"the stage {name!r} of {source.file} can't be used in this process: it uses that of "
+                f"{module.__file__} already; rename one of them"
+            )
         candidates = [getattr(module, source.attribute, None)] if source.attribute else vars(module).values()
         for item in candidates:
             if isinstance(item, type) and issubclass(item, Stage) and item.use == name:
@@ -122,7 +130,7 @@ def _discover(folders: list[str]) -> Mapping[str, list[Source]]:
             if not path.name.startswith("_"):
                 place = f"{path.parent.name}/{path.name}"
                 found.setdefault(path.stem, []).append(
-                    Source(path.stem, place, f"engine.plugins.{path.stem}")
+                    Source(path.stem, place, f"engine.plugins.{path.stem}", file=str(path))
                 )
     for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
         package = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "a package"

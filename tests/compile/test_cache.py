@@ -101,6 +101,70 @@ def test_without_a_folder_to_write_it_still_runs(tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
 
 
+def test_a_folder_that_others_may_write_to_is_not_used(tmp_path: Path) -> None:
+    """It could hold code of theirs: numba unpickles what it finds."""
+    (tmp_path / "kernels").mkdir()
+    for open_to_all in (tmp_path, tmp_path / "kernels"):
+        open_to_all.chmod(0o777)
+        assert run(tmp_path)["misses"] == 1
+        assert not list((tmp_path / "kernels").iterdir())
+        open_to_all.chmod(0o700)
+
+
+def test_a_folder_behind_a_link_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    (tmp_path / "cache").symlink_to(tmp_path / "elsewhere")
+    assert run(tmp_path / "cache")["misses"] == 1
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_object_code_stays_in_the_cache(tmp_path: Path) -> None:
+    run(tmp_path / "cache", NUMBA_CACHE_DIR=str(tmp_path / "numba"))
+    assert list((tmp_path / "cache").rglob("*.nbc"))
+    assert not list(tmp_path.glob("numba/**/*.nbc"))
+
+
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+def test_object_code_that_was_cut_short_is_made_again(tmp_path: Path, ending: str) -> None:
+    first = run(tmp_path)
+    (path,) = tmp_path.rglob(f"*.{ending}")
+    path.write_bytes(path.read_bytes()[:20])
+    assert run(tmp_path)["sum"] == first["sum"]
+    assert run(tmp_path)["hits"] == 1
+
+
+def test_a_user_without_a_home_compiles_all_the_same(tmp_path: Path) -> None:
+    script = (
+        "import os, pathlib\n"
+        "os.environ.pop('HOME', None); os.environ.pop('XDG_CACHE_HOME', None)\n"
+        "os.environ.pop('ENGINE_CACHE_DIR', None)\n"
+        "if os.geteuid() == 0: os.setuid(54321)\n"
+        "from engine.jit.folder import cache_folder\n"
+        "print(cache_folder('kernels').is_dir())"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd="/")
+    assert found.stdout.strip() == "True", found.stderr
+
+
+def test_threads_may_ask_for_the_same_kernel_first(tmp_path: Path) -> None:
+    script = SCRIPT.replace("kernel(1000,", "import concurrent.futures as c\nkernel(1000,").replace(
+        "kernel = Kernel(", "make = lambda: Kernel("
+    )
+    script = script.replace(
+        "values, out",
+        "from concurrent.futures import ThreadPoolExecutor\nimport numba\n"
+        "kernel, *_ = ThreadPoolExecutor(8).map(lambda _: make(), range(8))\nvalues, out",
+        1,
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script, "1.5"],
+        env={**os.environ, "ENGINE_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 0, found.stderr
+
+
 def test_a_cache_folder_that_is_a_file_does_no_harm(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("")
     assert run(tmp_path / "cache")["misses"] == 1

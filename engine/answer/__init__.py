@@ -1,0 +1,1 @@
+"""From rows and tables, through a program, to answers."""
