@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -11,6 +12,9 @@ from engine.config.config import Config
 from engine.errors import BundleError
 from engine.pipeline import Fitted, Pipeline, prepared
 from engine.registry import Registry
+
+if TYPE_CHECKING:
+    from engine.bundle import Contents
 
 
 def fit(
@@ -40,6 +44,12 @@ def fit(
     from engine.plan.build import build_plan
     from engine.training.fit import fit_plan
 
+    _expect_config(config)
+    if not isinstance(table, pa.Table):
+        raise TypeError(
+            f"fit takes a pyarrow.Table, not {type(table).__name__}: "
+            "pyarrow.table(columns), or pyarrow.Table.from_pandas(frame), makes one"
+        )
     return fit_plan(build_plan(config), table, text=text, overrides=config.overrides, progress=progress)
 
 
@@ -55,6 +65,7 @@ def build(config: Config) -> Pipeline:
     """
     from engine.plan.build import build_plan
 
+    _expect_config(config)
     plan = build_plan(config)
     return Pipeline(plan, prepared(plan), None, config.overrides)
 
@@ -77,19 +88,33 @@ def load(
     BundleError
         It is damaged, unsafe, of another format or of other plugins, or answers its golden rows otherwise.
     """
-    from engine.bundle import check_plugin_versions, read
+    from engine.bundle import read
+
+    return load_contents(read(path), str(path), plugins=plugins, check=check)
+
+
+def load_contents(
+    contents: Contents, where: str, *, plugins: Sequence[str | os.PathLike[str]] = (), check: bool = True
+) -> Pipeline:
+    """The pipeline of a bundle that was read already; ``where`` is what messages call it.
+
+    Raises
+    ------
+    BundleError
+        It is of other plugins, or answers its golden rows otherwise.
+    """
+    from engine.bundle import check_plugin_versions
     from engine.plan.build import build_plan
 
-    contents = read(path)
     registry = Registry(plugins)
     names = set(registry.names())
     installed = {use: registry.load(use).version for use in contents.plugin_versions if use in names}
-    check_plugin_versions(contents.plugin_versions, installed, str(path))
+    check_plugin_versions(contents.plugin_versions, installed, where)
     plan = build_plan(Config(contents.config, (), {"pipeline": "the bundle"}), registry)
     fitted = Fitted(contents.metrics, {}, contents.golden, contents.profile, contents.data, contents.origin)
     pipeline = Pipeline(plan, contents.learned, fitted, contents.overrides)
     if check:
-        check_golden(pipeline, str(path))
+        check_golden(pipeline, where)
     return pipeline
 
 
@@ -116,4 +141,11 @@ def check_golden(pipeline: Pipeline, where: str) -> None:
         raise BundleError(
             f"{where}: answers a golden row otherwise than when it was fitted\n  {found}\n"
             "  The model, a stage or a package changed what it computes; fit again on this machine"
+        )
+
+
+def _expect_config(config: object) -> None:
+    if not isinstance(config, Config):
+        raise TypeError(
+            f"expected a Config, not {type(config).__name__}: engine.compose(['pipeline=NAME']) makes one"
         )

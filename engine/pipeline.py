@@ -23,6 +23,7 @@ from engine.compile.program import ROWS, Program
 from engine.errors import ConfigError, Mistake
 from engine.expr.graph import Expr
 from engine.jit.cache import why_not
+from engine.plan.guard import in_stage
 from engine.plan.plan import Plan
 from engine.plan.trace import State, Trace, initial, selected, trace, trace_stage
 from engine.schema import Column
@@ -348,7 +349,8 @@ def prepared(plan: Plan) -> dict[str, Learned]:
     state: State = initial(plan)
     learned: dict[str, Learned] = {}
     for planned in plan.stages:
-        found = planned.stage.prepare(selected(planned, state))
+        with in_stage(planned):
+            found = planned.stage.prepare(selected(planned, state))
         if found:
             learned[planned.label] = found
         state, _, _ = trace_stage(planned, learned.get(planned.label, NOTHING), state)

@@ -49,6 +49,8 @@ class Input:
         What happens to a row whose value is missing; is not of the kind; is a category that no stage
         knows. ``null`` treats the value as missing (``unknown``: leaves it to the stages), ``reject``
         puts the row among the rejects, ``fail`` stops the run.
+    checked : bool
+        Whether a policy was stated: then values are checked even where nothing reads the column.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Input:
     missing: Policy = "null"
     invalid: Policy = "reject"
     unknown: Policy = "null"
+    checked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

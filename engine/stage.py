@@ -306,8 +306,20 @@ class ScoreStage(Stage):
 
     accepts = (Kind.NUMBER, Kind.BOOLEAN)
 
-    def declare(self, columns: Sequence[Column], target: Kind | None) -> Sequence[str] | None:
-        """Suffixes of the score columns: ``("",)`` for one; None when the classes are not known yet."""
+    def declare(
+        self, columns: Sequence[Column], target: Kind | None, classes: Sequence[str] = ()
+    ) -> Sequence[str] | None:
+        """Suffixes of the score columns: ``("",)`` for one; None when they are not known yet.
+
+        Parameters
+        ----------
+        columns : sequence of Column
+            The selected columns.
+        target : Kind or None
+            The target's kind, where it is known.
+        classes : sequence of str
+            The target's classes, where they are known.
+        """
         raise NotImplementedError
 
     def outputs(self, learned: Learned) -> Sequence[str]:

@@ -27,7 +27,7 @@ class Rename(SchemaStage):
     def check(self, columns: Sequence[Column]) -> Iterable[str]:
         present = [column.name for column in columns]
         for old, new in self.names.items():
-            if old not in present:
+            if not any(column.covers(old) for column in columns):
                 hint = did_you_mean(old, present)
                 yield f"there is no column {old!r}.{hint} Columns here: {listing(present)}"
             if not new:
@@ -37,4 +37,6 @@ class Rename(SchemaStage):
             yield f"two columns would be called {name!r}"
 
     def arrange(self, columns: Sequence[str], selected: Sequence[str]) -> Mapping[str, str]:
-        return {self.names.get(name, name): name for name in columns}
+        # an old name that only an open column covers is not among the names yet
+        hidden = {new: old for old, new in self.names.items() if old not in columns}
+        return {self.names.get(name, name): name for name in columns} | hidden

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from engine.errors import ModelError, UserError, did_you_mean, listing
+from engine.files import read_regular
 from engine.forest import parameters
 from engine.forest.model import MOST_BYTES, Model, read_model
 from engine.schema import Column, Kind
@@ -79,7 +80,9 @@ class XGBoost(ScoreStage):
     def learns(self) -> bool:
         return self.model is None
 
-    def declare(self, columns: Sequence[Column], target: Kind | None) -> Sequence[str] | None:
+    def declare(
+        self, columns: Sequence[Column], target: Kind | None, classes: Sequence[str] = ()
+    ) -> Sequence[str] | None:
         if self.model is not None:
             try:
                 return _suffixes(_read(self.model), ())
@@ -88,6 +91,8 @@ class XGBoost(ScoreStage):
         objective = self._objective(target)
         if objective is None:
             return None
+        if objective == "multi:softprob" and classes:
+            return _class_suffixes(classes)
         if objective == "multi:softprob":
             known = self.params.get("num_class")
             return None if target is Kind.CATEGORY or not known else _class_suffixes(_numbered(int(known)))
@@ -172,9 +177,7 @@ class XGBoost(ScoreStage):
 def _read(path: str) -> Model:
     file = Path(path).expanduser()
     try:
-        if file.is_file() and file.stat().st_size > MOST_BYTES:
-            raise ModelError(f"{path} has {file.stat().st_size:,} bytes; at most {MOST_BYTES:,} are read")
-        data = file.read_bytes()
+        data = read_regular(file, MOST_BYTES, ModelError)
     except FileNotFoundError:
         folder = file.parent
         beside = sorted(item.name for item in folder.iterdir()) if folder.is_dir() else []

@@ -263,6 +263,46 @@ def test_an_identical_refit_reuses_the_folder(tmp_path: Path, contents: Contents
     assert snapshot(tmp_path / "b") == before
 
 
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"target": {"column": "y"}}, 'target: null there, {"column": "y"} here'),
+        ({"seed": 8}, "seed: 7 there, 8 here"),
+        ({"golden": 0}, "golden: null there, 0 here"),
+    ],
+)
+def test_a_version_made_otherwise_is_not_taken_for_the_same(
+    tmp_path: Path, contents: Contents, change: dict[str, Any], line: str
+) -> None:
+    folder = write(tmp_path / "b", contents)
+    before = snapshot(tmp_path / "b")
+    other = dataclasses.replace(contents, config=CONFIG | change)
+    for _ in range(2):
+        with pytest.raises(BundleError) as caught:
+            write(tmp_path / "b", other)
+        assert str(caught.value) == (
+            f"{folder} holds this version already: it answers the same, but was made otherwise, "
+            f"and a version never changes\n  {line}\n"
+            f"  save it in another bundle: bundle=PATH   or remove that version: rm -r {folder}"
+        )
+    assert snapshot(tmp_path / "b") == before
+    assert read(write(tmp_path / "other", other)).config == other.config
+    shutil.rmtree(folder)
+    assert write(tmp_path / "b", other) == folder
+    assert read(tmp_path / "b").config == other.config
+
+
+def test_golden_rows_are_not_lost_on_a_version_without(tmp_path: Path, contents: Contents) -> None:
+    bare = dataclasses.replace(contents, golden=None)
+    write(tmp_path / "b", bare)
+    with pytest.raises(BundleError, match="\n  golden rows: none there\n"):
+        write(tmp_path / "b", contents)
+    write(tmp_path / "b", bare)
+    write(tmp_path / "c", contents)
+    write(tmp_path / "c", bare)
+    assert read(tmp_path / "c").golden == contents.golden
+
+
 def test_versions_live_side_by_side(tmp_path: Path, contents: Contents) -> None:
     path = tmp_path / "b"
     first = write(path, contents)

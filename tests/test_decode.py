@@ -42,8 +42,39 @@ def bits(values: Values) -> list[Any]:
 # -- parity: a table's values and the same values as Python has them
 
 text_types = st.sampled_from(
-    [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())]
+    [
+        pa.string(),
+        pa.large_string(),
+        pa.string_view(),
+        pa.dictionary(pa.int8(), pa.string()),
+        pa.dictionary(pa.uint16(), pa.large_string()),
+        pa.dictionary(pa.int32(), pa.string_view()),
+        pa.json_(),
+        pa.json_(pa.string_view()),
+    ]
 )
+
+
+def text_array(values: list[Any], kind: pa.DataType) -> pa.Array:
+    if isinstance(kind, pa.BaseExtensionType):
+        return pa.ExtensionArray.from_storage(kind, pa.array(values, kind.storage_type))
+    if not pa.types.is_dictionary(kind):
+        return pa.array(values, kind)
+    encoded = pa.array(values, kind.value_type if kind.value_type != pa.string_view() else pa.string())
+    encoded = encoded.dictionary_encode()
+    indices, texts = encoded.indices.cast(kind.index_type), encoded.dictionary.cast(kind.value_type)
+    return pa.DictionaryArray.from_arrays(indices, texts)
+
+
+def runs(values: pa.Array) -> pa.Array:
+    """Each value twice, with the first and the last cut off."""
+    ends = pa.array(range(2, 2 * len(values) + 2, 2), pa.int32())
+    whole = pa.RunEndEncodedArray.from_arrays(ends, values)
+    return whole.slice(1, max(len(whole) - 2, 0))
+
+
+def truths(values: list[Any]) -> pa.Array:
+    return pa.ExtensionArray.from_storage(pa.bool8(), pa.array(values, pa.int8()))
 
 
 def optional(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
@@ -68,6 +99,15 @@ number_arrays = st.one_of(
     ),
     st.builds(lambda v: pa.array(v, pa.int64()).dictionary_encode(), optional(st.integers(0, 2**60))),
     st.builds(pa.nulls, st.integers(0, 4)),
+    st.builds(truths, optional(st.integers(-128, 127))),
+    st.builds(lambda v: truths(v)[1:], optional(st.integers(0, 2))),
+    st.builds(lambda v: runs(pa.array(v, pa.int64())), optional(st.integers(-5, 5))),
+    st.builds(lambda v: runs(pa.array(v, pa.int64()).dictionary_encode()), optional(st.integers(0, 2))),
+    st.builds(lambda v: pa.array(v, pa.float64())[1:], optional(st.floats())),
+    st.builds(
+        lambda v: pa.DictionaryArray.from_arrays(pa.array(v, pa.int64()), truths([2, 0, None])),
+        optional(st.integers(0, 2)),
+    ),
 )
 
 
@@ -79,11 +119,39 @@ def test_numbers_are_the_same_in_tables_and_rows(array: pa.Array) -> None:
 
 @given(optional(st.sampled_from(["a", "b", "é", "", "zz"])), text_types, st.integers(0, 8))
 def test_categories_are_the_same_in_tables_and_rows(values: list[Any], kind: pa.DataType, cut: int) -> None:
-    array = pa.array(values, kind)
-    chunked = pa.chunked_array([array[:cut], array[cut:]], kind)
-    expected = [row_of(Kind.CATEGORY, value) for value in values]
+    array = text_array(values, kind)
+    expected = [row_of(Kind.CATEGORY, value) for value in array.to_pylist()]
     assert bits(one(Kind.CATEGORY, array).columns["x"]) == expected
-    assert bits(one(Kind.CATEGORY, chunked).columns["x"]) == expected
+    assert bits(one(Kind.CATEGORY, array[cut:]).columns["x"]) == expected[cut:]
+    # each chunk of a dictionary has its own, and slices keep the whole one
+    for chunks in ([array[:cut], array[cut:]], [text_array(values[:cut], kind), text_array(values[cut:], kind)]):
+        assert bits(one(Kind.CATEGORY, pa.chunked_array(chunks, array.type)).columns["x"]) == expected
+    coded = runs(array)
+    rows = [row_of(Kind.CATEGORY, value) for value in coded.to_pylist()]
+    assert bits(one(Kind.CATEGORY, coded).columns["x"]) == rows
+
+
+@given(optional(st.integers(-(2**40), 2**40)))
+def test_milliseconds_in_a_date_do_not_count(values: list[Any]) -> None:
+    array = pa.array(values, pa.int64()).view(pa.date64())
+    rows = [row_of(Kind.TIMESTAMP, value) for value in array.to_pylist()]
+    assert bits(one(Kind.TIMESTAMP, array).columns["x"]) == rows
+
+
+@pytest.mark.parametrize(
+    ("array", "name"),
+    [
+        (pa.ExtensionArray.from_storage(pa.opaque(pa.int64(), "t", "v"), pa.array([1])), "arrow.opaque"),
+        (pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"0" * 16], pa.binary(16))), "arrow.uuid"),
+    ],
+)
+def test_extension_types_that_stand_for_something_else(array: pa.Array, name: str) -> None:
+    for kind, expected in ((Kind.NUMBER, "a number"), (Kind.CATEGORY, "text for a category")):
+        for layout in (array, runs(array)):
+            with pytest.raises(DataError) as caught:
+                one(kind, layout)
+            assert f"x: expected {expected}, found " in str(caught.value)
+            assert f"extension<{name}" in str(caught.value)
 
 
 @given(
@@ -254,6 +322,18 @@ def test_an_input_that_nothing_needs_is_not_looked_at() -> None:
     assert RowDecoder(INPUTS, ["n"], {}).decode({"n": 1.0, "c": 5}) == {"n": 1.0}
 
 
+def test_an_input_that_nothing_needs_is_looked_at_where_a_policy_is_stated() -> None:
+    inputs = [INPUTS[0], Input("o", Kind.NUMBER, checked=True)]
+    decoder = TableDecoder(inputs, ["n"], {}, parse_text=True)
+    assert decoder.reads == ("n", "o")
+    (bad,) = decoder.decode(pa.table({"n": ["1"], "o": ["x"]})).bad
+    assert (bad.column, bad.code, bad.fatal) == ("o", "invalid", False)
+    with pytest.raises(RowError, match="^o: expected a number, found 'x'"):
+        RowDecoder(inputs, ["n"], {}).values({"n": 1.0, "o": "x"})
+    lax = [INPUTS[0], Input("o", Kind.NUMBER, invalid="null", checked=True)]
+    assert TableDecoder(lax, ["n"], {}).reads == ("n",)
+
+
 def test_a_time_outside_the_calendar_is_invalid_in_every_form() -> None:
     late = 253_402_300_800
     for array in (pa.array([late], pa.timestamp("s")), pa.array([late * 1000], pa.timestamp("ms", "UTC"))):
@@ -291,6 +371,16 @@ def test_a_row_is_refused_in_words(kind: Kind, value: Any, message: str) -> None
     with pytest.raises(RowError) as caught:
         row_of(kind, value)
     assert (str(caught.value), caught.value.column, caught.value.code) == (message, "x", "invalid")
+
+
+@pytest.mark.parametrize("row", [None, [1], 5, "n", pa.table({"n": [1.0]})])
+def test_what_is_no_row(row: Any) -> None:
+    with pytest.raises(TypeError) as caught:
+        RowDecoder(INPUTS).values(row)
+    assert str(caught.value) == (
+        f"predict_one takes a mapping from input to value, not {type(row).__name__}: "
+        "such as {'distance': 200.0}; predict_many takes tables"
+    )
 
 
 def test_what_counts_as_missing_in_a_row() -> None:

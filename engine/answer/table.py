@@ -12,11 +12,12 @@ import pyarrow.types as pt
 
 from engine.compile.layout import is_passed
 from engine.compile.program import Program
-from engine.decode import TableDecoder
-from engine.decode.arrow import plain
+from engine.decode import TableDecoder, cells, messages
+from engine.decode.arrow import plain_text, take_rows
 from engine.encode import arrow_type, to_arrow
 from engine.errors import DataError, did_you_mean, listing
 from engine.plan.plan import Plan
+from engine.schema import Input, Kind
 from engine.values import MISSING, BadValue, Categories, Values, take
 
 
@@ -48,26 +49,27 @@ class TableAnswerer:
         decoded = (self._text_decoder if text else self._decoder).decode(batch)
         columns: Mapping[str, Values] = decoded.columns
         rows = decoded.rows
-        if decoded.bad:
+        kept = {name: _whole(batch.column(name)) for name in self._plan.keep}
+        bad = _with_undecodable(decoded.bad, kept) if text else decoded.bad
+        if bad:
             good = np.ones(rows, bool)
-            good[[b.row for b in decoded.bad]] = False
+            good[[b.row for b in bad]] = False
             where = np.flatnonzero(good)
             columns = {name: take(values, where) for name, values in columns.items()}
             rows = len(where)
         computed = self._program.many(rows, columns)
-        kept = {name: _whole(batch.column(name)) for name in self._plan.keep}
-        if decoded.bad:
-            places = pa.array(where)
-            kept = {name: _take(column, places) for name, column in kept.items()}
+        if bad:
+            kept = {name: take_rows(column, where) for name, column in kept.items()}
+        kept = {name: _decoded(column) if text else column for name, column in kept.items()}
         passed = {}
         for name in self._passed:
             if name not in batch.schema.names:
                 passed[name] = pa.nulls(rows)
                 continue
             column = _whole(batch.column(name))
-            column = _take(column, places) if decoded.bad else column
+            column = take_rows(column, where) if bad else column
             passed[name] = _text_of(column, columns[name])
-        return self._assemble(computed, kept, passed), decoded.bad
+        return self._assemble(computed, kept, passed), bad
 
     def _assemble(
         self, computed: Mapping[str, Values], kept: Mapping[str, pa.Array], passed: Mapping[str, pa.Array]
@@ -117,11 +119,7 @@ class TableAnswerer:
 
 def _text_of(column: pa.Array, decoded: Values) -> pa.Array:
     """A column's text as it came; null where the decoder found none."""
-    column = plain(column)
-    if pt.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if pt.is_string_view(column.type):
-        column = column.cast(pa.large_string())
+    column = plain_text(column)
     assert isinstance(decoded, Categories)
     gone = decoded.codes == MISSING
     if np.count_nonzero(gone) == column.null_count:
@@ -129,15 +127,21 @@ def _text_of(column: pa.Array, decoded: Values) -> pa.Array:
     return pc.if_else(pa.array(gone), pa.scalar(None, column.type), column)  # it was no UTF-8
 
 
-def _take(column: pa.Array, where: pa.Array) -> pa.Array:
-    """Some rows of a column, of types, too, that Arrow can't take from."""
-    if pt.is_run_end_encoded(column.type):
-        taken = _take(pc.run_end_decode(column), where)
-        return pc.run_end_encode(taken, column.type.run_end_type)
-    if pt.is_string_view(column.type) or pt.is_binary_view(column.type):
-        large = pa.large_string() if pt.is_string_view(column.type) else pa.large_binary()
-        return column.cast(large).take(where).cast(column.type)
-    return column.take(where)
+def _decoded(column: pa.Array) -> pa.Array:
+    """Cells of a text file as text: a column is binary where some cell was no UTF-8."""
+    return column.cast(pa.string()) if pt.is_binary(column.type) else column
+
+
+def _with_undecodable(bad: list[BadValue], kept: Mapping[str, pa.Array]) -> list[BadValue]:
+    """What is refused, and the rows of text whose kept cells are no UTF-8."""
+    known = {(value.row, value.column) for value in bad}
+    found = [
+        BadValue(row, name, "invalid", messages.invalid(Input(name, Kind.TEXT), what), False)
+        for name, column in kept.items()
+        for row, what in cells.undecodable(column).items()
+        if (row, name) not in known
+    ]
+    return sorted([*bad, *found], key=lambda value: value.row) if found else bad
 
 
 def _whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:

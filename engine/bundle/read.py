@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from engine.bundle.contents import Contents, compute_version
 from engine.bundle.manifest import Manifest, from_plain, model_label
 from engine.config.config import PIPELINE_KEYS
 from engine.errors import BundleError, did_you_mean, listing
+from engine.files import read_regular
 
 _MOST_JSON = 2**24
 _MOST_ARROW = 2**31
@@ -201,18 +201,12 @@ def _read_listed(folder: Path, name: str, size: int, sha256: str) -> bytes:
 def _read_file(path: Path, most: int) -> bytes:
     """The bytes of a regular file that is no link, not more than ``most``."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        return read_regular(path, most, BundleError, links=False)
     except FileNotFoundError:
         raise BundleError(f"{path} is missing") from None
     except OSError as error:
         if path.is_symlink():
             raise BundleError(f"{path} is a link; a bundle holds regular files only") from None
+        if isinstance(error, IsADirectoryError):
+            raise BundleError(f"{path} is no regular file") from None
         raise BundleError(f"{path} can't be read: {error.strerror}") from error
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)
-        raise BundleError(f"{path} is no regular file")
-    with os.fdopen(descriptor, "rb") as file:
-        if status.st_size > most:
-            raise BundleError(f"{path} has {status.st_size:,} bytes; {most:,} at most were expected")
-        return file.read(most + 1)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import json
 import os
+import shlex
 import shutil
 import time
 import uuid
@@ -27,7 +29,10 @@ _ABANDONED_SECONDS = 24 * 3600
 
 
 def write(path: str | os.PathLike[str], contents: Contents, make_current: bool = True) -> Path:
-    """Write a version of a bundle; one that is there already is used again.
+    """Write a version of a bundle; one that is there already is used again, and stays as it is.
+
+    Its metrics, its profile and its golden rows are then those of the fit that wrote it: `versions`, asked
+    before, tells whether it is there.
 
     Parameters
     ----------
@@ -45,7 +50,8 @@ def write(path: str | os.PathLike[str], contents: Contents, make_current: bool =
     Raises
     ------
     BundleError
-        The folder can't be written, or holds a damaged version of the same name.
+        The folder can't be written; or holds the same version with another target, split or other key
+        that no answer depends on, or without golden rows; or a damaged version of the same name.
     """
     version = compute_version(contents.config, contents.learned, contents.plugin_versions)
     if contents.version not in ("", version):
@@ -58,7 +64,7 @@ def write(path: str | os.PathLike[str], contents: Contents, make_current: bool =
         _remove_abandoned(bundle)
         if not folder.exists():
             _write_version(folder, files, contents, version)
-        _see_that_same(folder, version)
+        _see_that_same(folder, version, contents)
         if make_current:
             set_current(bundle, version[:12])
     except OSError as error:
@@ -150,12 +156,28 @@ def _write_version(folder: Path, files: dict[str, bytes], contents: Contents, ve
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def _see_that_same(folder: Path, version: str) -> None:
+def _see_that_same(folder: Path, version: str, contents: Contents) -> None:
     found = read(folder)
     if found.version != version:
         raise BundleError(
             f"{folder} holds version {found.version}, whose name begins like that of {version}; "
             "write to another bundle"
+        )
+    there, here = plain.to_json(found.config), plain.to_json(contents.config)
+    keys = [key for key in dict.fromkeys((*there, *here)) if there.get(key) != here.get(key)]
+    lines = [f"{key}: {json.dumps(there.get(key))} there, {json.dumps(here.get(key))} here" for key in keys]
+    if not keys and contents.golden is not None and found.golden is None:
+        lines = ["golden rows: none there"]
+    if lines:
+        raise BundleError(
+            "\n  ".join(
+                (
+                    f"{folder} holds this version already: it answers the same, but was made otherwise, "
+                    "and a version never changes",
+                    *lines,
+                    f"save it in another bundle: bundle=PATH   or remove that version: rm -r {shlex.quote(str(folder))}",
+                )
+            )
         )
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from engine.cli.arguments import Arguments
 from engine.cli.open import open_pipeline
 from engine.cli.output import result_json, tell
 from engine.cli.progress import reporting
-from engine.config.bind import Place, bind
+from engine.config.bind import Bound, Place, bind
 from engine.config.config import Config
-from engine.errors import ConfigError
+from engine.config.convert import shown
+from engine.errors import ConfigError, Mistake
 from engine.runtime.batch import BatchSummary, run_batch
 from engine.runtime.io import open_sink, open_source
 from engine.runtime.rejects import Rejects
@@ -33,8 +35,8 @@ class Executor:
         Rows that are read and scored at a time.
     """
 
-    threads: int | None = option(None, ge=1)
-    batch_rows: int = option(65_536, ge=1)
+    threads: int | None = option(None, ge=1, le=4096)
+    batch_rows: int = option(65_536, ge=1, le=1 << 24)
 
 
 def run(arguments: Arguments) -> int:
@@ -98,5 +100,11 @@ def described(summary: BatchSummary, path: Path) -> str:
     )
 
 
-def _bound(cls: type[_T], key: str, config: Config) -> Any:
-    return bind(cls, config[key] or {}, Place(key, key, config.set_by))
+def _bound(cls: type[_T], key: str, config: Config) -> Bound[_T]:
+    given = {} if config[key] is None else config[key]
+    place = Place(key, key, config.set_by)
+    if not isinstance(given, Mapping):
+        example = {"executor": "threads: 2", "rejects": "max: 100"}[key]
+        message = f"must be a mapping such as {{{example}}}, not {shown(given)}"
+        return Bound(None, (Mistake(key, message, (f"set by: {config.set_by(key)}",)),))
+    return bind(cls, given, place)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from engine.cli.arguments import Arguments
 from engine.cli.batch import bind_run
 from engine.cli.open import Opened, open_pipeline
 from engine.cli.output import aligned, result, result_json
+from engine.config.convert import shown
 from engine.decode import TableDecoder
 from engine.errors import listing
 from engine.runtime.batch import check_batch
 from engine.runtime.io import FileSink, Source, open_sink, open_source
+from engine.runtime.io.apart import check_apart
+from engine.runtime.rejects import rejects_path
 
 
 def run(arguments: Arguments) -> int:
@@ -41,8 +44,10 @@ def _checked(arguments: Arguments) -> Iterator[tuple[str, str]]:
         yield "program", f"compiled, {kernels} kernel{'s' if kernels != 1 else ''}"
     source = open_source(opened.config["source"]) if _given(opened, "source") else None
     sink = open_sink(opened.config["sink"]) if _given(opened, "sink") else None
-    if source is not None and sink is not None and opened.pipeline is not None:
-        check_batch(opened.pipeline, source, sink, rejects)
+    if source is not None and sink is not None:
+        check_apart(source, sink.path, rejects_path(rejects, sink))
+        if opened.pipeline is not None:
+            check_batch(opened.pipeline, source, sink, rejects)
     if source is not None:
         _check_source(opened, source)
         yield "source", _source(source)
@@ -54,13 +59,18 @@ def _checked(arguments: Arguments) -> Iterator[tuple[str, str]]:
     else:
         yield "sink", "not given: sink.path=…"
     threads = executor.threads or "one for each processor"
-    yield "run", f"threads: {threads}, batches of {executor.batch_rows:,} rows, rejects.max {rejects.max}"
+    yield (
+        "run",
+        f"threads: {threads}, batches of {executor.batch_rows:,} rows, rejects.max {shown(rejects.max)}",
+    )
 
 
 def _given(opened: Opened, key: str) -> bool:
     section = opened.config[key]
+    if not isinstance(section, Mapping):
+        return section is not None
     # other keys than the path are looked at, too: what is misspelt is to be found here
-    return bool(section) and any(value is not None for name, value in section.items() if name != "use")
+    return any(value is not None for name, value in section.items() if name != "use")
 
 
 def _check_source(opened: Opened, source: Source) -> None:

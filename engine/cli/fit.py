@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+from engine.bundle import versions
 from engine.cli.arguments import Arguments
 from engine.cli.labelled import read_labelled
 from engine.cli.open import open_config
@@ -29,6 +30,7 @@ def run(arguments: Arguments) -> int:
         from engine.api import fit
 
         pipeline = fit(config, table, text=text, progress=progress)
+    there = pipeline.version in versions(folder)
     version = pipeline.save(folder)
     seconds = time.perf_counter() - began
     fitted = pipeline.fitted
@@ -47,7 +49,10 @@ def run(arguments: Arguments) -> int:
             }
         )
     tell(summary(pipeline))
-    tell(f"saved version {pipeline.version} in {folder}, {seconds:.1f} s in all")
+    if there:
+        tell(f"unchanged: version {pipeline.version} was in {folder} already; it is the one in use")
+    else:
+        tell(f"saved version {pipeline.version} in {folder}, {seconds:.1f} s in all")
     tell(f"next: engine explain bundle={folder}")
     tell(
         f"      engine batch bundle={folder} source.path={config['source']['path']} sink.path=scores.parquet"

@@ -9,8 +9,10 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,7 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # a terminal that has no … or → must not end a run
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code = _run(parse_arguments(sys.argv[1:] if argv is None else argv))
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            code = _run(parse_arguments(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
         return code
     except EngineError as error:
@@ -125,6 +129,13 @@ def _refused(error: OSError) -> str:
     reason = os.strerror(error.errno) if error.errno is not None else str(error)
     # Arrow's errors name the path in their text only
     return f"{path}: {reason}" if path else str(error).splitlines()[0]
+
+
+def _warn(message: Warning | str, *_: object) -> None:
+    """A library's warning as one line, without the places in its source that it names."""
+    text = " ".join(str(message).split())
+    text = re.sub(r"\[\d\d:\d\d:\d\d\] ?|WARNING: ?|\S+\.(?:cc|cu|h|cpp|py):\d+: ?", "", text)
+    tell(f"warning: {text}")
 
 
 def _bug() -> int:

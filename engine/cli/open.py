@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.cli.arguments import Arguments
 from engine.cli.verbs import unread_keys
@@ -15,6 +15,9 @@ from engine.pipeline import Pipeline
 from engine.plan.build import build_plan
 from engine.plan.override import runtime_changes
 from engine.plan.plan import Plan
+
+if TYPE_CHECKING:
+    from engine.bundle import Contents
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,21 @@ class Opened:
         return build(self.config)  # it says which stages learn, and what to do
 
 
-def open_config(arguments: Arguments, *, saves: bool = False) -> tuple[Config, str | None]:
+@dataclass(frozen=True)
+class Stored:
+    """A bundle that was read once: what its config and its pipeline are made of.
+
+    Parameters
+    ----------
+    path : str
+    contents : Contents
+    """
+
+    path: str
+    contents: Contents
+
+
+def open_config(arguments: Arguments, *, saves: bool = False) -> tuple[Config, Stored | None]:
     """The composed config, and the bundle whose stored config is the pipeline.
 
     Parameters
@@ -65,12 +82,12 @@ def open_config(arguments: Arguments, *, saves: bool = False) -> tuple[Config, s
     ------
     ConfigError, BundleError
     """
-    path = bundle_path(arguments.overrides)
-    config = compose(arguments.overrides, arguments.config_dir, base=_stored(path))
-    if path is None and config["bundle"] is not None:
+    stored = _stored(bundle_path(arguments.overrides))
+    config = compose(arguments.overrides, arguments.config_dir, base=_config(stored))
+    if stored is None and config["bundle"] is not None:
         if "pipeline" not in config.files:  # an experiment's file names the bundle
-            path = str(config["bundle"])
-            config = compose(arguments.overrides, arguments.config_dir, base=_stored(path))
+            stored = _stored(config["bundle"])
+            config = compose(arguments.overrides, arguments.config_dir, base=_config(stored))
         elif not saves:
             message = "a pipeline and a bundle are both given, and each would be the pipeline; remove one"
             notes = (f"pipeline: {config.files['pipeline']}", f"bundle: {config['bundle']}")
@@ -82,7 +99,7 @@ def open_config(arguments: Arguments, *, saves: bool = False) -> tuple[Config, s
     ]
     if mistakes:
         raise ConfigError(mistakes)
-    return config, path
+    return config, stored
 
 
 def open_pipeline(arguments: Arguments, *, free: Collection[str] = ()) -> Opened:
@@ -100,16 +117,16 @@ def open_pipeline(arguments: Arguments, *, free: Collection[str] = ()) -> Opened
         Also where an override would need a refit.
     BundleError, ModelError
     """
-    config, path = open_config(arguments)
+    config, stored = open_config(arguments)
     plan = build_plan(config)
-    if path is None:
+    if stored is None:
         from engine.api import build
 
         learns = any(planned.stage.learns() for planned in plan.stages)
         return Opened(config, plan, None if learns else build(config))
-    from engine.api import load
+    from engine.api import load_contents
 
-    loaded = load(path)
+    loaded = load_contents(stored.contents, stored.path)
     learned = {planned.label for planned in loaded.plan.stages if planned.stage.learns()}
     mistakes = [
         mistake
@@ -119,18 +136,20 @@ def open_pipeline(arguments: Arguments, *, free: Collection[str] = ()) -> Opened
     if mistakes:
         raise ConfigError(mistakes)
     if loaded.plan.config == plan.config:
-        return Opened(config, plan, loaded, path)
+        return Opened(config, plan, loaded, stored.path)
     labels = {planned.label for planned in plan.stages}
     kept = {label: found for label, found in loaded.learned.items() if label in labels}
     changed = Pipeline(plan, kept, None, (*loaded.overrides, *arguments.overrides))
-    return Opened(config, plan, changed, path)
+    return Opened(config, plan, changed, stored.path)
 
 
-def _stored(path: str | None) -> Mapping[str, Any] | None:
-    """The config in a bundle."""
+def _stored(path: str | None) -> Stored | None:
     if path is None:
         return None
     from engine.bundle import read
 
-    stored: Mapping[str, Any] = read(path).config
-    return stored
+    return Stored(path, read(path))
+
+
+def _config(stored: Stored | None) -> Mapping[str, Any] | None:
+    return None if stored is None else stored.contents.config

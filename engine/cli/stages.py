@@ -48,7 +48,9 @@ def _registry(arguments: Arguments) -> Registry:
         folders = [folders]
     if not isinstance(folders, list) or not all(isinstance(folder, str) for folder in folders):
         raise UserError(f"plugins: must be a list of folders, not {folders!r}")
-    return Registry(folders)
+    from engine.plan.build import registry_of
+
+    return registry_of(folders)
 
 
 def describe(registry: Registry, name: str) -> dict[str, Any]:

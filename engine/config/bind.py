@@ -6,11 +6,11 @@ import dataclasses
 import operator
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from engine.config.convert import Misfit, convert, numbers_in, shown, type_name
-from engine.errors import Mistake, UserError, did_you_mean
+from engine.errors import ConfigError, Mistake, UserError, did_you_mean
 from engine.stage import OptionInfo, option_info
 
 _T = TypeVar("_T")
@@ -113,6 +113,10 @@ def bind(
         return Bound(None, tuple(mistakes))
     try:
         return Bound(cls(**values), ())
+    except ConfigError as error:
+        return Bound(
+            None, tuple(replace(found, notes=(*found.notes, *notes(found.where))) for found in error.mistakes)
+        )
     except (UserError, ValueError, TypeError) as error:
         return Bound(None, (Mistake(place.where, str(error), notes(place.where)),))
 
@@ -186,5 +190,9 @@ def _outside(value: Any, item: dataclasses.Field[Any], kind: Any) -> Iterable[tu
     ]
     for inner_place, number in numbers_in(value):
         if not all(holds(number, limit) for _, limit, holds in limits):
-            wanted = " and ".join(f"{text} {limit:g}" for text, limit, _ in limits)
-            yield inner_place, f"must be {wanted}, not {number:g}"
+            wanted = " and ".join(f"{text} {_digits(limit)}" for text, limit, _ in limits)
+            yield inner_place, f"must be {wanted}, not {_digits(number)}"
+
+
+def _digits(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"

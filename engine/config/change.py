@@ -85,6 +85,14 @@ def _set(change: Change, holder: Any, last: str) -> Mistake | None:
     if change.action == "add" and present is not None:
         message = f"it is there already, so it can't be added; without the '+': {change.text.lstrip('+')}"
         return Mistake(change.key, message, (SET_BY,))
+    if present and isinstance(present, dict) and change.value == {}:
+        names = [str(name) for name in present]
+        message = "an empty mapping changes nothing: a mapping is merged into the one that is there"
+        return Mistake(
+            change.key,
+            message,
+            (f"it holds: {listing(names)}", f"to remove one: ~{change.key}.{names[0]}", SET_BY),
+        )
     holder[last] = _merged(present, change.value)
     return None
 

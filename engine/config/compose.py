@@ -35,7 +35,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from engine.config import folders as conf
 from engine.config import mistaken, refuse
-from engine.config.change import Change, apply_changes
+from engine.config.change import SET_BY, Change, apply_changes
 from engine.config.config import ROOT_KEYS, Config
 from engine.errors import ConfigError, Mistake, listing
 
@@ -80,8 +80,16 @@ def compose(
     >>> compose(["pipeline=flights", "stages.squeeze.hi=300"])["stages"]["squeeze"]["hi"]
     300
     """
-    typed = tuple(overrides)
     path = conf.search_path(config_dir)
+    try:
+        return _compose(tuple(overrides), path, base, need_pipeline)
+    except RecursionError:
+        raise ConfigError([mistaken.too_deep(path)]) from None
+
+
+def _compose(
+    typed: tuple[str, ...], path: tuple[Path, ...], base: Mapping[str, Any] | None, need_pipeline: bool
+) -> Config:
     choices, changes = _split(_parsed(typed, conf.choices(path, "pipeline")), path)
     if base is not None:
         _raise(refuse.in_base(base))
@@ -94,9 +102,10 @@ def compose(
     _raise(mistakes)
     changed = {key: changed.get(key) for key in ROOT_KEYS} | {"experiment": chosen.get("experiment")}
     data = _resolved(changed, Config({}, typed, files).set_by)
+    _raise(refuse.bundle(data["bundle"]))
     if need_pipeline and chosen.get("pipeline") is None and data["bundle"] is None:
         names = conf.choices(path, "pipeline")
-        notes = (f"pipelines: {listing(names, 40)}", f"looked in: {', '.join(map(conf.shown, path))}")
+        notes = (f"pipelines: {listing(names, 40)}", f"looked in: {conf.places(path)}")
         raise ConfigError([Mistake("", "no pipeline is chosen; add pipeline=NAME or bundle=PATH", notes)])
     if data["name"] is None and chosen.get("pipeline") not in (None, _STORED):
         data["name"] = Path(str(chosen["pipeline"])).name
@@ -122,6 +131,7 @@ def bundle_path(overrides: Sequence[str]) -> str | None:
     values = {parsed.key_or_group: parsed.value() for parsed in _parsed(concerned, ())}
     if values.get("pipeline") is not None or values.get("bundle") is None:
         return None
+    _raise(refuse.bundle(values["bundle"]))
     return str(values["bundle"])
 
 
@@ -142,6 +152,10 @@ def _parsed(overrides: Sequence[str], pipelines: Sequence[str]) -> list[Override
             (override,) = parser.parse_overrides([text])
         except (OverrideParseException, HydraException) as error:
             mistakes.append(mistaken.unparsable(text, pipelines, _reads, str(error)))
+            continue
+        except RecursionError:
+            key = text.partition("=")[0]
+            mistakes.append(Mistake(key, "its lists and mappings stand too deep in one another"))
             continue
         if override.is_sweep_override():
             mistakes.append(mistaken.several_values(text))
@@ -167,12 +181,13 @@ def _split(parsed: Sequence[Override], path: Sequence[Path]) -> tuple[list[str],
     changes: list[Change] = []
     mistakes: list[Mistake] = []
     for override in parsed:
-        name, value, text = override.key_or_group, override.value(), str(override.input_line)
+        name, value = override.key_or_group, override.value()
         root = re.split(r"[./]", name)[0]
         if root == "hydra":
             mistakes.extend(refuse.in_hydra_override(name, value))
-            choices.append(text)
-        elif root not in groups and (wrong := refuse.in_override(name, value, groups)):
+        elif (root not in groups or _is_inside(override)) and (
+            wrong := refuse.in_override(name, value, groups)
+        ):
             mistakes.extend(wrong)
         elif "/" in name or override.package is not None or (name in groups and not isinstance(value, dict)):
             if not override.is_delete():
@@ -183,8 +198,20 @@ def _split(parsed: Sequence[Override], path: Sequence[Path]) -> tuple[list[str],
         else:
             mistakes.extend(refuse.in_override(name, value, groups))
             changes.append(_change(override))
+    emptied = {found.key_or_group for found in parsed if found.value() is None or found.is_delete()}
+    for group in ("source", "sink"):
+        below = [change.text for change in changes if change.key.startswith(f"{group}.")]
+        if group in emptied and below:
+            message = f"{group}=null leaves it out, and {below[0]} changes it; remove one"
+            mistakes.append(Mistake(group, message, (SET_BY,)))
     _raise(mistakes)
     return choices, changes
+
+
+def _is_inside(override: Override) -> bool:
+    """Whether it changes a group's content, of which a file can be chosen only."""
+    name = override.key_or_group
+    return name.split(".")[0] in refuse.CHOSEN and ("." in name or isinstance(override.value(), dict))
 
 
 def _choice(override: Override) -> str:

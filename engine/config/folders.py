@@ -56,6 +56,12 @@ def find(folders: Sequence[Path], name: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
+def places(folders: Sequence[Path], below: str = "") -> str:
+    """Where was looked, for messages; the packaged folder is told from one of the user's of the same name."""
+    packaged = packaged_conf()
+    return ", ".join("built in" if folder == packaged else shown(folder / below) for folder in folders)
+
+
 def shown(path: Path) -> str:
     """A path for messages: ``conf/pipeline/flights.yaml``, relative where it can be."""
     path = path.absolute()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml  # type: ignore[import-untyped]
 
 from engine.config import folders as conf
 from engine.errors import Mistake, did_you_mean, listing
@@ -65,8 +67,7 @@ def no_such_choice(group: str, name: str, path: Sequence[Path], where: str = "")
     """A group that has no file of this name."""
     names = conf.choices(path, group)
     kind = "choices" if "/" in group else f"{group}s"
-    looked = ", ".join(conf.shown(folder / group) for folder in path)
-    notes = [f"{kind}: {listing(names, 40)}", f"looked in: {looked}"]
+    notes = [f"{kind}: {listing(names, 40)}", f"looked in: {conf.places(path, group)}"]
     others = [folder / group / f"{name}.yml" for folder in path]
     notes.extend(f"{conf.shown(other)} must end in .yaml" for other in others if other.is_file())
     return Mistake(where or group, f"there is no {group} {name!r}.{did_you_mean(name, names)}", tuple(notes))
@@ -86,6 +87,57 @@ def no_yaml(path: Path, line: int, column: int, problem: str) -> Mistake:
     return Mistake(
         f"{conf.shown(path)}, line {line + 1}, column {column + 1}", f"this is no YAML: {problem}", pointed
     )
+
+
+def too_deep(path: Sequence[Path]) -> Mistake:
+    """Files without an end: a defaults list that comes back to its own file, or too many brackets."""
+    lists: dict[str, list[str]] = {}
+    for folder in reversed(path):
+        for file in sorted(folder.rglob("*.yaml")):
+            try:
+                content = yaml.safe_load(file.read_text(encoding="utf-8"))
+            except RecursionError:
+                return Mistake(conf.shown(file), "its lists and mappings stand too deep in one another")
+            except (yaml.YAMLError, UnicodeDecodeError, OSError):
+                continue
+            name = str(file.relative_to(folder).with_suffix(""))
+            lists[name] = _listed(content, name.rpartition("/")[0])
+    for start in lists:
+        if (chain := _circle(start, lists)) is not None:
+            found = conf.find(path, start)
+            message = f"the lists run in a circle: {' → '.join(chain)}"
+            return Mistake(f"{conf.shown(found) if found else start}, defaults", message)
+    return Mistake("", "lists and mappings of the config stand too deep in one another")
+
+
+def _listed(content: Any, group: str) -> list[str]:
+    """The configs that a file's defaults list names."""
+    entries = content.get("defaults") if isinstance(content, dict) else None
+    found = []
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict):
+            pairs = [(str(key).split()[-1], value) for key, value in entry.items() if value is not None]
+            texts = [f"{key}/{value}" for key, value in pairs]
+        else:
+            texts = [str(entry)]
+        found += [
+            text.lstrip("/") if text.startswith("/") or not group else f"{group}/{text}" for text in texts
+        ]
+    return found
+
+
+def _circle(start: str, lists: Mapping[str, list[str]]) -> list[str] | None:
+    """The way from a config through defaults lists back to itself."""
+    pending, seen = [[start]], set()
+    while pending:
+        chain = pending.pop()
+        for name in lists.get(chain[-1], ()):
+            if name == start:
+                return [*chain, name]
+            if name not in seen:
+                seen.add(name)
+                pending.append([*chain, name])
+    return None
 
 
 def not_utf8(path: Sequence[Path]) -> Mistake:

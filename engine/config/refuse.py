@@ -14,6 +14,8 @@ from engine.errors import Mistake, did_you_mean, listing
 
 _TARGET = "_target_"
 _NO_TARGET = f"{_TARGET} is refused: names come from the registry of plugins only (use: NAME)"
+CHOSEN = ("pipeline", "experiment")
+"""Groups of which a file is chosen, and nothing else."""
 _STOCK = "hydra._internal.core_plugins."
 
 
@@ -22,6 +24,9 @@ def in_override(key: str, value: Any, groups: Collection[str]) -> list[Mistake]:
     root = key.split(".")[0]
     if _TARGET in key.split("."):
         return [Mistake(key, _NO_TARGET, (SET_BY,))]
+    if root in groups and root in CHOSEN:
+        wanted = f"{root} is chosen by its name, {root}=NAME; what the file says is changed by its own keys"
+        return [Mistake(key, wanted, ("such as: stages.LABEL.OPTION=VALUE", SET_BY))]
     if root not in ROOT_KEYS:
         names = [*ROOT_KEYS, *(group for group in groups if group not in ROOT_KEYS)]
         message = f"no such key {root!r}.{did_you_mean(root, names)}"
@@ -39,11 +44,21 @@ def in_hydra_override(key: str, value: Any) -> list[Mistake]:
     if key.endswith(_TARGET):
         value = {_TARGET: value}
         key = key[: -len(_TARGET) - 1]
-    return [
+    wrong = [
         Mistake(place, f"{_TARGET} is refused under hydra, but for Hydra's own", (SET_BY,))
         for place, target in _targets(value, key)
         if not str(target).startswith(_STOCK)
     ]
+    message = "has no effect: Hydra only composes the config here, and nothing reads its own settings"
+    return wrong or [Mistake(key, message, (SET_BY,))]
+
+
+def bundle(value: Any) -> list[Mistake]:
+    """What is wrong with the path of a bundle."""
+    if value is None or (isinstance(value, str) and value.strip()):
+        return []
+    hint = f"; quote it: 'bundle=\"{value}\"'" if isinstance(value, int | float) else ""
+    return [Mistake("bundle", f"must be the path of a folder, not {value!r}{hint}")]
 
 
 def in_hydra(settings: Any) -> list[Mistake]:

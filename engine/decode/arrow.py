@@ -23,6 +23,9 @@ from engine.values import FIRST, MISSING, NAT, UNKNOWN, CodeArray
 
 _DAY = 86_400_000_000
 
+# Extension types whose values are something: as Python has them, so it is in a table.
+_EXTENSIONS = {"arrow.bool8": pa.bool_(), "arrow.json": pa.string()}
+
 _TO_MICROS = {"s": (1_000_000, 1), "ms": (1_000, 1), "us": (1, 1), "ns": (1, 1_000)}
 
 
@@ -43,23 +46,57 @@ class Found:
 
 
 def plain(array: pa.Array) -> pa.Array:
-    """The array without extension type, run-end encoding or (but for text) dictionary."""
+    """The array as one of its values' own type.
+
+    A known extension type is what it means, run ends and dictionaries are spelt out and views are copied;
+    a dictionary of text stays one. An unknown extension type stays as it is: it is of no kind's family.
+    """
     if isinstance(array, pa.ExtensionArray):
-        array = array.storage
+        known = _EXTENSIONS.get(array.type.extension_name)
+        if known is None:
+            return array
+        storage = plain(array.storage)
+        return pc.not_equal(storage, 0) if pt.is_boolean(known) else storage
     if pt.is_run_end_encoded(array.type):
-        array = pc.run_end_decode(array)
-    if pt.is_dictionary(array.type) and not is_text(array.type.value_type):
-        array = array.dictionary_decode()
-    return array
+        runs = array.run_ends.to_numpy()
+        places = np.searchsorted(runs, np.arange(array.offset, array.offset + len(array)), side="right")
+        return plain(array.values).take(pa.array(places))
+    if pt.is_dictionary(array.type):
+        values = plain(array.dictionary)
+        if is_text(values.type):
+            return pa.DictionaryArray.from_arrays(array.indices, values)
+        return values.take(array.indices)
+    return array.cast(pa.large_string()) if pt.is_string_view(array.type) else array
+
+
+def plain_text(array: pa.Array) -> pa.Array:
+    """A column of text, however it is laid out, without a dictionary, too."""
+    array = plain(array)
+    return array.dictionary_decode() if pt.is_dictionary(array.type) else array
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:
     """The type whose values a column of this type has."""
     if isinstance(kind, pa.BaseExtensionType):
-        kind = kind.storage_type
+        return _EXTENSIONS.get(kind.extension_name, kind)
     if pt.is_run_end_encoded(kind) or pt.is_dictionary(kind):
-        kind = kind.value_type
+        return plain_type(kind.value_type)
     return kind
+
+
+def take_rows(array: pa.Array, rows: NDArray[np.int64]) -> pa.Array:
+    """Some rows of a column, in ascending order, of types, too, that Arrow can't take from."""
+    try:
+        return array.take(pa.array(rows))
+    except pa.ArrowNotImplementedError:
+        # of every type, neighbours can be cut out and joined
+        ends = np.flatnonzero(np.diff(rows, append=-1) != 1) + 1
+        starts = [0, *ends[:-1].tolist()]
+        runs = [
+            array.slice(int(rows[start]), end - start)
+            for start, end in zip(starts, ends.tolist(), strict=False)
+        ]
+        return pa.concat_arrays(runs) if runs else array.slice(0, 0)
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -126,7 +163,10 @@ def timestamps(array: pa.Array) -> Found:
         values = np.where(outside, NAT, values)
     if (up, down) != (1, 1):
         gone = values == NAT
-        values = np.where(gone, NAT, np.where(gone, 0, values) * up // down)
+        values = np.where(gone, 0, values) * up // down
+        if pt.is_date64(array.type):
+            values = values // _DAY * _DAY  # a date, whatever time of day its milliseconds tell
+        values = np.where(gone, NAT, values)
     return Found(values, invalid)
 
 
@@ -174,8 +214,6 @@ def _spread(encoded: pa.DictionaryArray, table: NDArray[Any]) -> NDArray[Any]:
 
 def _dictionary(array: pa.Array) -> pa.DictionaryArray:
     """Text as dictionary-encoded ``large_string``; as ``large_binary`` if some of it is no UTF-8."""
-    if pt.is_string_view(array.type):
-        array = pc.cast(array, pa.large_string())
     encoded = array if pt.is_dictionary(array.type) else pc.dictionary_encode(array)
     raw = pc.cast(encoded.dictionary, pa.large_binary())
     try:

@@ -5,6 +5,8 @@ Cells arrive as Arrow text, or as binary where some are no UTF-8.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,6 +34,17 @@ def numbers(array: pa.Array) -> Found:
 def timestamps(array: pa.Array) -> Found:
     """RFC 3339 text to int64 µs in UTC."""
     return by_distinct(pc.dictionary_encode(array), _time, NAT, np.dtype(np.int64))
+
+
+def undecodable(array: pa.Array) -> Mapping[int, str]:
+    """What was found in each row whose cell is no UTF-8."""
+    if not pt.is_binary(array.type):
+        return {}
+    return by_distinct(pc.dictionary_encode(array), _length, 0, np.dtype(np.int64)).invalid
+
+
+def _length(raw: bytes) -> int:
+    return len(utf8(raw))
 
 
 def _number(raw: str | bytes) -> float:

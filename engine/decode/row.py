@@ -18,14 +18,15 @@ _EXACT = 2**53
 class RowDecoder:
     """Decodes rows given as mappings.
 
-    An absent key, None and NaN all mean missing; a key that is no input is ignored.
+    An absent key, None and NaN all mean missing; a key that is no input is ignored, and not counted: a
+    server's metrics are the place for that.
 
     Parameters
     ----------
     inputs : sequence of Input
     needed : collection of str, optional
-        The inputs wanted, in order; None is all of them. Another input is looked at only if its policy
-        can refuse a row.
+        The inputs wanted, in order; None is all of them. Another input is looked at only if its entry
+        states a policy that can refuse a row.
     vocabularies : mapping of str to tuple of str, optional
         The texts of each category, in order.
 
@@ -87,9 +88,17 @@ class RowDecoder:
         ------
         RowError
             The first value, in the order of the inputs, that its input refuses.
+        TypeError
+            It is no mapping.
         """
         out = self._blank.copy()
-        get = row.get
+        try:
+            get = row.get
+        except AttributeError:
+            raise TypeError(
+                f"predict_one takes a mapping from input to value, not {type(row).__name__}: "
+                "such as {'distance': 200.0}; predict_many takes tables"
+            ) from None
         try:
             for slot, name, convert in self._numbers:
                 value = get(name)
@@ -129,8 +138,10 @@ _MISSING: Mapping[Kind, float | int] = {
 
 
 def looks_anyway(item: Input) -> bool:
-    """Whether an input's policies can refuse a row, so that it is looked at although nothing needs it."""
-    return item.missing != "null" or item.unknown != "null" or item.invalid == "fail"
+    """Whether a stated policy can refuse a row, so that an input is looked at although nothing needs it."""
+    can_refuse = not item.missing == item.invalid == item.unknown == "null"
+    is_default = item.missing == item.unknown == "null" and item.invalid == "reject"
+    return can_refuse and (item.checked or not is_default)
 
 
 def converter(item: Input, codes: Mapping[str, int] | None) -> Convert:

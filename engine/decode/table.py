@@ -52,8 +52,8 @@ class TableDecoder:
     ----------
     inputs : sequence of Input
     needed : collection of str, optional
-        The inputs wanted, in order; None is all of them. Another input is looked at only if its policy
-        can refuse a row.
+        The inputs wanted, in order; None is all of them. Another input is looked at only if its entry
+        states a policy that can refuse a row.
     vocabularies : mapping of str to tuple of str, optional
         The texts of each category, in order; one without is all unknown. None, for fitting: the sorted
         texts of each table.

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from engine.errors import UserError
 
-_SHOWN = 100  # characters of a long expression that a message quotes
+_SHOWN = 60  # characters of a long expression that a message quotes
 
 
 class ExpressionError(UserError):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from engine.config.config import Config
@@ -69,12 +70,27 @@ def _registry(read: Reader) -> Registry:
     found = read.data.get("plugins") or []
     folders: list[str] = read.value("plugins", [found] if isinstance(found, str) else found, list[str], [])
     try:
-        return Registry(folders)
+        return registry_of(folders)
     except PluginError as error:
         message = str(error).removeprefix("plugins: ")
         raise ConfigError(
             [*read.mistakes, Mistake("plugins", message, (f"set by: {read.set_by('plugins')}",))]
         ) from None
+
+
+def registry_of(folders: Sequence[str]) -> Registry:
+    """The registry of a config's ``plugins``.
+
+    Raises
+    ------
+    PluginError
+        One is no folder, or holds no stage.
+    """
+    registry = Registry(folders)
+    for folder in folders:
+        if not any(not file.name.startswith("_") for file in Path(folder).glob("*.py")):
+            raise PluginError(f"plugins: {folder} holds no stages; each is a file of its own, NAME.py")
+    return registry
 
 
 def _canonical(plan: Plan) -> Mapping[str, Any]:
@@ -99,11 +115,14 @@ def _canonical(plan: Plan) -> Mapping[str, Any]:
 
 
 def _input(column: Input) -> Any:
-    """The short form where the long one would say nothing more."""
+    """The short form where the long one would say nothing more; a stated policy stays stated."""
     kind = column.kind.value
-    if column == Input(column.name, column.kind):
+    usual = Input(column.name, column.kind)
+    if column == usual:
         return kind
-    return {
-        "kind": kind,
-        **{k: v for k, v in dataclasses.asdict(column).items() if k not in ("name", "kind")},
+    said = {key: getattr(column, key) for key in ("optional", "missing", "invalid", "unknown")}
+    return {"kind": kind} | {
+        key: value
+        for key, value in said.items()
+        if value != getattr(usual, key) or (key == "invalid" and column.checked)
     }

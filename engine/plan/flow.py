@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.errors import Mistake, UserError, listing
+from engine.plan.guard import in_stage
 from engine.plan.plan import Plan, PlannedStage
 from engine.plan.select import select
 from engine.schema import Column, Kind
@@ -112,13 +113,30 @@ def column_names(planned: PlannedStage, selected: Sequence[Column]) -> list[str]
     return [planned.into]
 
 
-def advance(planned: PlannedStage, columns: Sequence[Column], target: Kind | None) -> Step:
+def advance(
+    planned: PlannedStage, columns: Sequence[Column], target: Kind | None, classes: Sequence[str] = ()
+) -> Step:
     """What a stage will do to these columns.
+
+    Parameters
+    ----------
+    planned : PlannedStage
+    columns : sequence of Column
+    target : Kind or None
+        The target's kind, and its classes, where they are known.
+    classes : sequence of str
 
     Raises
     ------
     StageError
     """
+    with in_stage(planned):
+        return _advance(planned, columns, target, classes)
+
+
+def _advance(
+    planned: PlannedStage, columns: Sequence[Column], target: Kind | None, classes: Sequence[str]
+) -> Step:
     stage = planned.stage
     selected = selected_by(planned, columns)
     problems = list(stage.check(selected))
@@ -128,9 +146,8 @@ def advance(planned: PlannedStage, columns: Sequence[Column], target: Kind | Non
         for key in ("drop", "into"):
             if getattr(planned, key):
                 raise StageError([(key, f"{stage.use!r} makes no columns; it has no {key!r}")])
-        by_name = {c.name: c for c in (*selected, *columns)}
         arranged = stage.arrange([c.name for c in columns], [c.name for c in selected])
-        after = tuple(_renamed(by_name[old], new) for new, old in arranged.items())
+        after = tuple(_renamed(_named(old, (*selected, *columns)), new) for new, old in arranged.items())
         made_here = tuple(c for c, old in zip(after, arranged.values(), strict=True) if c.name != old)
         return Step(planned.label, tuple(selected), made_here, after)
     made: list[Column]
@@ -146,7 +163,7 @@ def advance(planned: PlannedStage, columns: Sequence[Column], target: Kind | Non
         else:
             made = list(declared)
     elif isinstance(stage, ScoreStage):
-        made = score_columns(planned, stage.declare(selected, target))
+        made = score_columns(planned, stage.declare(selected, target, classes))
     else:
         raise StageError(
             [
@@ -167,6 +184,15 @@ def score_columns(planned: PlannedStage, suffixes: Sequence[str] | None) -> list
     return [Column(base + suffix, Kind.NUMBER, single=True) for suffix in suffixes]
 
 
+def _named(name: str, columns: Sequence[Column]) -> Column:
+    """The column of this name, or one that an open column may turn out to have."""
+    found = next((c for c in columns if c.name == name), None)
+    if found:
+        return found
+    pattern = next(c for c in columns if c.open and c.covers(name))
+    return Column(name, pattern.kind, pattern.single)
+
+
 def _renamed(column: Column, name: str) -> Column:
     return Column(name, column.kind, column.single, column.open)
 
@@ -185,7 +211,12 @@ def follow(plan: Plan) -> list[Step]:
     return steps
 
 
-def check(plan: Plan, set_by: Callable[[str], str]) -> list[Mistake]:
+def check(
+    plan: Plan,
+    set_by: Callable[[str], str],
+    target: Kind | None = None,
+    classes: Sequence[str] = (),
+) -> list[Mistake]:
     """Every mistake in the way columns go through the stages.
 
     After a stage with a mistake the columns are no longer known, so the rest is not judged.
@@ -195,12 +226,16 @@ def check(plan: Plan, set_by: Callable[[str], str]) -> list[Mistake]:
     plan : Plan
     set_by : callable
         Who set a key of the config.
+    target : Kind or None
+        The target's kind, and its classes, once the data told.
+    classes : sequence of str
     """
+    target = target or target_kind(plan)
     columns = input_columns(plan)
     steps: list[Step] = []
     for planned in plan.stages:
         try:
-            step = advance(planned, columns, target_kind(plan))
+            step = advance(planned, columns, target, classes)
         except StageError as error:
             return [_mistake(planned, key, text, set_by) for key, text in error.found]
         except UserError as error:
@@ -214,11 +249,10 @@ def check(plan: Plan, set_by: Callable[[str], str]) -> list[Mistake]:
     if not mistakes:
         twice = sorted(set(plan.keep) & {c.name for c in output_columns(plan, steps)})
         if twice:
-            mistakes.append(
-                Mistake(
-                    "keep", f"{listing(twice)} would stand in the output twice: it is an output column, too"
-                )
-            )
+            makers = [step.label for step in steps if twice[0] in {c.name for c in step.made}]
+            made = f", which {makers[-1]!r} makes" if makers else ""
+            message = f"{twice[0]!r} is an output column already{made}: remove it from keep"
+            mistakes.append(Mistake("keep", message, (f"set by: {set_by('keep')}",)))
     return mistakes
 
 

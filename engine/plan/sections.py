@@ -110,7 +110,8 @@ class Reader:
             if "kind" not in declared:
                 self.wrong(f"{where}.kind", f"the input needs a kind: {', '.join(INPUT_KINDS)}", key=where)
             place = Place(where, "input", self.set_by, first=("kind (required)",), keys=("kind",))
-            bound = bind(Input, long, place, {"name": name, "kind": kind or Kind.NUMBER})
+            stated = any(policy in long for policy in ("missing", "invalid", "unknown"))
+            bound = bind(Input, long, place, {"name": name, "kind": kind or Kind.NUMBER, "checked": stated})
             self.mistakes.extend(bound.mistakes)
             return bound.value if kind is not None else None
         kind = self._kind(where, declared)
@@ -199,6 +200,8 @@ class Reader:
                 f"valid and test are {total:g} of the rows together, so none is left for train",
                 key="split.valid",
             )
+        if split.seed is not None and split.seed < 0:
+            self.wrong("split.seed", f"must be at least 0, not {split.seed}")
         if not split.gap >= 0:
             self.wrong("split.gap", f"must be at least 0, not {split.gap:g}")
 

@@ -95,8 +95,13 @@ def _declared(read: Reader, label: Any, given: Any, labels: list[Any]) -> _Decla
     if not isinstance(given, Mapping):
         read.wrong(where, f"must be a mapping such as {{use: clip, …}}, not {shown(given)}")
         return None
+    others = [str(other) for other in labels if other != label]
+    if "use" in given and given["use"] is None and (len(given) > 1 or not did_you_mean(label, others)):
+        remedy = (f"to remove the stage: ~{where}", f"to switch it off: {where}.enabled=false")
+        read.wrong(f"{where}.use", "a stage can't be without the plugin that it is made by", *remedy)
+        return None
     if given.get("use") is None:
-        _no_such_stage(read, label, given, [str(other) for other in labels if other != label])
+        _no_such_stage(read, label, given, others)
         return None
     if not isinstance(given["use"], str):
         read.wrong(f"{where}.use", f"must be the name of a stage, not {shown(given['use'])}")

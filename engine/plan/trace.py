@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import UserError
+from engine.errors import UserError, did_you_mean, listing
 from engine.expr.graph import Expr, as_number
 from engine.plan.flow import (
     StageError,
@@ -20,6 +20,7 @@ from engine.plan.flow import (
     score_columns,
     selected_by,
 )
+from engine.plan.guard import in_stage
 from engine.plan.plan import Plan, PlannedStage
 from engine.plan.select import select
 from engine.schema import Column, Kind
@@ -93,6 +94,13 @@ def trace_stage(
     planned: PlannedStage, learned: Learned, state: State
 ) -> tuple[State, Step, ScorePoint | None]:
     """The columns after one stage."""
+    with in_stage(planned):
+        return _trace_stage(planned, learned, state)
+
+
+def _trace_stage(
+    planned: PlannedStage, learned: Learned, state: State
+) -> tuple[State, Step, ScorePoint | None]:
     stage = planned.stage
     columns = [column for column, _ in state.values()]
     chosen = selected(planned, state)
@@ -100,6 +108,12 @@ def trace_stage(
     made: list[tuple[Column, Expr]] = []
     if isinstance(stage, SchemaStage):
         arranged = stage.arrange(list(state), [c.name for c in chosen])
+        absent = [old for old in arranged.values() if old not in state]
+        if absent:
+            raise UserError(
+                f"stages.{planned.label}: there is no column {absent[0]!r}.{did_you_mean(absent[0], state)} "
+                f"Columns here: {listing(state)}"
+            )
         after = {new: (_renamed(state[old][0], new), state[old][1]) for new, old in arranged.items()}
         renamed = tuple(after[new][0] for new, old in arranged.items() if new != old)
         return after, Step(planned.label, tuple(chosen), renamed, tuple(c for c, _ in after.values())), None

@@ -16,10 +16,11 @@ import pyarrow as pa
 
 from engine.errors import DataError
 from engine.plan.plan import Plan
+from engine.runtime.io.apart import check_apart
 from engine.runtime.io.files import reason
 from engine.runtime.io.sink import FileSink
 from engine.runtime.io.source import Source
-from engine.runtime.rejects import Rejects, RejectsWriter
+from engine.runtime.rejects import Rejects, RejectsWriter, rejects_path
 from engine.values import BadValue
 
 Progress = Callable[[int, int | None], None]
@@ -128,7 +129,7 @@ def run_batch(
     count = _Count()
     with ExitStack() as stack:
         refused = RejectsWriter(rejects, pipeline.plan.inputs, source, sink)
-        stack.push(refused.undo)
+        stack.push(refused.settle)
         writer = stack.enter_context(sink.open(schema))
         # left, and so committed, before the output: where an output is, no row is lost
         stack.enter_context(refused)
@@ -178,19 +179,18 @@ def check_batch(
     DataError
         The source doesn't fit the pipeline, or the sink, or that of the rejects, can't be written.
     """
-    _check(pipeline, source, sink)
+    rejects = rejects or Rejects()
+    _check(pipeline, source, sink, rejects)
     schema = pipeline.output_schema(source.schema)
     sink.check_columns(schema)
     sink.check()
-    RejectsWriter(rejects or Rejects(), pipeline.plan.inputs, source, sink).__enter__()  # it only looks
+    RejectsWriter(rejects, pipeline.plan.inputs, source, sink).__enter__()  # it only looks
     return schema
 
 
-def _check(pipeline: BatchPipeline, source: Source, sink: FileSink) -> None:
+def _check(pipeline: BatchPipeline, source: Source, sink: FileSink, rejects: Rejects) -> None:
     pipeline.check_schema(source.schema, str(source.path), text=source.text)
-    target = sink.path.resolve()
-    if target in {path.resolve() for path in (source.path, *source.files())}:
-        raise DataError(f"{sink.path}: the sink is what the batch reads; write to another path")
+    check_apart(source, sink.path, rejects_path(rejects, sink))
 
 
 def _scored(

@@ -10,8 +10,11 @@ from types import TracebackType
 import pyarrow as pa
 
 from engine.errors import ConfigError, DataError, Mistake
+from engine.files import is_regular
+from engine.runtime.io.csv import CsvReader
 from engine.runtime.io.files import format_of
 from engine.runtime.io.options import SINKS
+from engine.runtime.io.parquet import ParquetReader
 from engine.runtime.io.sink import FileSink, SinkWriter
 from engine.runtime.io.source import Source
 from engine.schema import Input
@@ -29,8 +32,8 @@ class Rejects:
     ----------
     path : str or None
         The file they go to; None is beside the sink, ``<name>.rejects.parquet`` (or ``.csv``).
-    max : int or float
-        How many there may be: a count, or as a float a share of the rows read, from 0.0 to 1.0.
+    max : int, float or None
+        How many there may be: a count, as a float a share of the rows read, below 1, or None: any number.
 
     Raises
     ------
@@ -39,16 +42,32 @@ class Rejects:
     """
 
     path: str | None = None
-    max: int | float = 0
+    max: int | float | None = 0
 
     def __post_init__(self) -> None:
-        if isinstance(self.max, bool) or self.max < 0 or (isinstance(self.max, float) and not self.max <= 1):
-            message = f"expected a count (100) or a share (0.01), found {self.max!r}"
-            raise ConfigError([Mistake("rejects.max", message)])
+        if self.max is None:
+            return
+        message = "a count (100), a share below 1 (0.01), or null: as many as there are"
+        if isinstance(self.max, float) and self.max >= 1:
+            note = f"as a count: rejects.max={self.max:.0f}; all rows: rejects.max=null"
+            if self.max == float("inf"):
+                note = "all rows: rejects.max=null"
+            mistake = Mistake("rejects.max", f"expected {message}; {self.max!r} is no share below 1", (note,))
+            raise ConfigError([mistake])
+        if isinstance(self.max, bool) or not self.max >= 0:
+            raise ConfigError([Mistake("rejects.max", f"expected {message}; found {self.max!r}")])
 
     def allowed(self, rows: int) -> float:
         """How many of so many rows may be refused."""
+        if self.max is None:
+            return rows
         return self.max * rows if isinstance(self.max, float) else self.max
+
+
+def rejects_path(rejects: Rejects, sink: FileSink) -> Path:
+    """The file that refused rows go to: the one that was asked for, or one beside the sink."""
+    name = f"{sink.path.stem if sink.path.suffix else sink.path.name}.rejects{sink.extension}"
+    return Path(rejects.path) if rejects.path else sink.path.with_name(name)
 
 
 class RejectsWriter:
@@ -66,16 +85,23 @@ class RejectsWriter:
         self._rejects = rejects
         self._inputs = {item.name: item for item in inputs}
         self._source = source
-        name = f"{sink.path.stem if sink.path.suffix else sink.path.name}.rejects{sink.extension}"
-        self.path = Path(rejects.path) if rejects.path else sink.path.with_name(name)
+        self.path = rejects_path(rejects, sink)
         self._sink = SINKS[format_of(self.path)](str(self.path), mode=sink.mode).open()
         self._writer: SinkWriter | None = None
         self._first: list[tuple[str, BadValue]] = []
         self._count = 0
         self._committed = False
+        self._old = False
 
     def __enter__(self) -> RejectsWriter:
         self._sink.check()
+        if self.path.exists():  # then mode is replace
+            if not _is_of_rejects(self.path):
+                raise DataError(
+                    f"{self.path}: not replaced, since it is no file of rejects that a batch wrote; "
+                    "set rejects.path to another path"
+                )
+            self._old = True
         return self
 
     def __exit__(
@@ -83,16 +109,13 @@ class RejectsWriter:
     ) -> None:
         if self._writer is not None:
             self._writer.__exit__(kind, error, trace)
-        elif kind is None:
-            # mode=replace: an earlier run's would be taken for this one's
-            self.path.unlink(missing_ok=True)
         self._committed = kind is None and self._writer is not None
 
-    def undo(
+    def settle(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take the file back if the output could not be committed after it."""
-        if kind is not None and self._committed:
+        """Take the file back if the output wasn't committed after it; if it was, an earlier run's."""
+        if self._committed if kind is not None else self._old and self._writer is None:
             self.path.unlink(missing_ok=True)
 
     def add(self, batch: pa.RecordBatch, start: int, bad: Sequence[BadValue]) -> int:
@@ -171,6 +194,15 @@ class RejectsWriter:
         if self._writer is None:
             self._writer = self._sink.open(found.schema).__enter__()
         self._writer.write(found)
+
+
+def _is_of_rejects(path: Path) -> bool:
+    """Whether a file begins with the columns that rejects have."""
+    reader = CsvReader() if format_of(path) == "csv" else ParquetReader()
+    try:
+        return is_regular(path) and reader.schema(path).names[: len(_OWN)] == list(_OWN)
+    except (DataError, OSError):
+        return False
 
 
 def _as_text(column: pa.Array) -> pa.Array:

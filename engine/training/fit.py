@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from engine.decode import TableDecoder
 from engine.encode import to_arrow
-from engine.errors import DataError
+from engine.errors import ConfigError, DataError
 from engine.golden import golden_rows
 from engine.pipeline import Fitted, Pipeline
+from engine.plan.flow import check
 from engine.plan.plan import Plan
 from engine.schema import Column, Kind
 from engine.stage import ScoreStage
@@ -56,6 +57,10 @@ def fit_plan(
         The table doesn't fit the plan.
     """
     labels, parts, extra = label(plan, table, text=text)
+    # the names of the scores are known now: what later stages get wrong need not wait for the training
+    mistakes = check(plan, lambda key: "the pipeline", labels.kind, labels.classes)
+    if mistakes:
+        raise ConfigError(mistakes)
     decoder = TableDecoder(plan.inputs, None, None, parse_text=text)
     decoder.check_schema(table.schema, "the labelled table")
     decoded = decoder.decode(table)

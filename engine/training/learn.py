@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.errors import UserError
 from engine.expr.interpret import Leaf, interpret
+from engine.plan.guard import in_stage
 from engine.plan.plan import Plan, PlannedStage
 from engine.plan.trace import State, initial, materialised, selected, trace_stage
 from engine.schema import Column, Kind
@@ -112,7 +113,8 @@ def _learn_stage(
 ) -> Learned | None:
     stage = planned.stage
     if not stage.learns():
-        return stage.prepare(columns) or None
+        with in_stage(planned):
+            return stage.prepare(columns) or None
     chosen = {column.name: values[column.name] for column in columns}
     if isinstance(stage, ScoreStage):
         chosen = {name: np.asarray(column, np.float64) for name, column in chosen.items()}
@@ -130,7 +132,8 @@ def _learn_stage(
         lambda done, total, text: progress(done, total, f"{planned.label}: {text}"),
     )
     try:
-        return stage.fit(train.columns, context)
+        with in_stage(planned):
+            return stage.fit(train.columns, context)
     except UserError as error:
         raise UserError(f"stages.{planned.label}: {error}") from None
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from engine.errors import ConfigError, DataError, Mistake
+from engine.errors import ConfigError, DataError, Mistake, listing
 from engine.expr.graph import Expr
 from engine.expr.interpret import interpret
 from engine.expr.language import ExpressionError, names, parse
@@ -17,6 +17,8 @@ from engine.plan.plan import Target
 from engine.schema import Kind
 from engine.training.columns import is_missing, read_columns
 from engine.values import FIRST, Categories, FloatArray, Values
+
+_MOST_CLASSES = 1000
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ def read_target(
         there &= ~np.isnan(y)
         if np.isinf(y[there]).any():
             raise DataError("target: some rows have an infinite value; expected finite numbers")
+    if classes:
+        _check_classes(target, classes, int(there.sum()))
     _check_varied(target, y[there], kind, table.num_rows, varied)
     return Labels(kind, y, classes, there)
 
@@ -114,6 +118,30 @@ def _evaluate(text: str, columns: Mapping[str, tuple[Kind, Values]], rows: int) 
     except ExpressionError as error:
         raise ConfigError([Mistake("target.value", str(error))]) from None
     return node.kind, interpret([node], leaves, rows)[0]
+
+
+def _check_classes(target: Target, classes: tuple[str, ...], rows: int) -> None:
+    """Refuse text that is no set of classes: numbers with a few other cells, or ever different texts."""
+    what = target.column or target.value
+    strange = [text for text in classes if not _is_number(text)]
+    if len(classes) > 20 and len(strange) < len(classes) / 10:
+        raise DataError(
+            f"target: {what!r} holds numbers, but also {listing(map(repr, strange), 5)}; "
+            "mend these cells, or leave them empty: rows without a target are left out"
+        )
+    if len(classes) > _MOST_CLASSES:
+        raise DataError(
+            f"target: {what!r} has {len(classes):,} classes in {rows:,} rows, such as "
+            f"{listing(map(repr, classes), 3)}; at most {_MOST_CLASSES:,} can be learned"
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_varied(target: Target, y: FloatArray, kind: Kind, rows: int, varied: bool) -> None:

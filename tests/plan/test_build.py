@@ -63,7 +63,7 @@ def test_inputs() -> None:
     }
     assert build_plan(config(inputs=inputs, stages={})).inputs == (
         Input("x", Kind.NUMBER),
-        Input("c", Kind.CATEGORY, optional=True, missing="fail", unknown="null"),
+        Input("c", Kind.CATEGORY, optional=True, missing="fail", unknown="null", checked=True),
     )
 
 
@@ -107,6 +107,8 @@ def test_stages_are_moved_and_switched_off() -> None:
             target={"column": "x"}, split={"kind": "group", "column": "c", "seed": 4}, outputs=[], keep=["k"]
         ),
         config(inputs={"x": {"kind": "number", "missing": "reject"}}, golden=0),
+        config(inputs={"x": {"kind": "number", "invalid": "reject"}, "y": "number"}),
+        config(inputs={"x": {"kind": "number", "optional": True}, "y": {"kind": "number", "missing": None}}),
         with_stages(a={"use": "clip", "columns": ["x"], "into": "z", "drop": True, "after": "squeeze"}),
         compose(["pipeline=flights"]),
     ],

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from engine.errors import DataError, did_you_mean, listing
+from engine.files import is_regular
 
 FORMATS = {".parquet": "parquet", ".csv": "csv"}
 """File extensions, and the format that each stands for."""
@@ -50,8 +51,8 @@ def find_files(path: Path, wanted: str | None = None) -> tuple[str, tuple[Path, 
         if not path.parent.is_dir():
             raise DataError(f"{path}: no such file or folder, nor is there a folder {path.parent}")
         raise DataError(f"{path}: no such file or folder.{did_you_mean(path.name, siblings)}")
-    if path.is_file():
-        _refuse_empty(path)
+    if not path.is_dir():
+        _refuse_odd(path)
         return wanted or format_of(path), (path,)
     found: dict[str, list[Path]] = {}
     with reading(path):
@@ -69,7 +70,7 @@ def find_files(path: Path, wanted: str | None = None) -> tuple[str, tuple[Path, 
         raise DataError(f"{path}: the folder holds {counts} files; say which with source.use=")
     ((kind, files),) = found.items()
     for file in files:
-        _refuse_empty(file)
+        _refuse_odd(file)
     return kind, tuple(files)
 
 
@@ -99,7 +100,9 @@ def reason(error: BaseException) -> str:
     return os.strerror(number) if number else str(error).splitlines()[0] if str(error) else repr(error)
 
 
-def _refuse_empty(file: Path) -> None:
+def _refuse_odd(file: Path) -> None:
     with reading(file):
+        if not is_regular(file):
+            raise DataError(f"{file}: this is no regular file; write the rows to a file first, and read that")
         if file.stat().st_size == 0:
             raise DataError(f"{file}: the file is empty (0 bytes)")

@@ -103,7 +103,7 @@ SOURCES: Mapping[str, type[ParquetSource] | type[CsvSource]] = {"parquet": Parqu
 SINKS: Mapping[str, type[ParquetSink] | type[CsvSink]] = {"parquet": ParquetSink, "csv": CsvSink}
 
 
-def open_source(config: Mapping[str, Any]) -> Source:
+def open_source(config: Any) -> Source:
     """The source that a config states.
 
     Parameters
@@ -118,14 +118,14 @@ def open_source(config: Mapping[str, Any]) -> Source:
     DataError
         There is nothing to read.
     """
-    options = dict(config)
+    options = _mapping(config, "source")
     use = _use(options, "source", SOURCES)
     if use == "auto":
         use = find_files(_path(options, "source"))[0]
     return _bind("source", use, SOURCES[use], options).open()
 
 
-def open_sink(config: Mapping[str, Any]) -> FileSink:
+def open_sink(config: Any) -> FileSink:
     """The sink that a config states; nothing is written yet.
 
     Parameters
@@ -141,11 +141,12 @@ def open_sink(config: Mapping[str, Any]) -> FileSink:
     DataError
         The extension is of no format.
     """
-    options = dict(config)
+    options = _mapping(config, "sink")
     use = _use(options, "sink", SINKS)
     path = _path(options, "sink")
+    _check_name(path)
     chosen = options.pop("format", None)
-    if chosen is not None and chosen not in SINKS:
+    if chosen is not None and (not isinstance(chosen, str) or chosen not in SINKS):
         raise _mistake("sink.format", f"expected {listing(SINKS)}, found {chosen!r}")
     if use == "auto":
         use = format_of(path) if path.suffix else chosen or "parquet"
@@ -176,19 +177,45 @@ def _bind(where: str, use: str, cls: type[_T], options: Mapping[str, Any]) -> _T
     delimiter = options.get("delimiter", ",")
     if isinstance(delimiter, str) and len(delimiter.encode()) != 1:
         mistakes.append(Mistake(f"{where}.delimiter", f"expected one character, found {delimiter!r}"))
+    elif delimiter in ('"', "\r", "\n", "\0"):
+        message = (
+            f"{delimiter!r} can't part fields: quotes and line breaks have a meaning of their own in CSV"
+        )
+        mistakes.append(Mistake(f"{where}.delimiter", message))
     if mistakes:
         raise ConfigError(mistakes)
     return cls(**options)
 
 
 def _use(options: dict[str, Any], where: str, known: Mapping[str, Any]) -> str:
-    use = options.pop("use", None) or "auto"
+    use = options.pop("use", None)
+    use = "auto" if use is None else use
+    if not isinstance(use, str):
+        raise _mistake(f"{where}.use", f"expected one of auto, {listing(known)}, found {use!r}")
     if use != "auto" and use not in known:
-        hint = did_you_mean(str(use), known)
+        hint = did_you_mean(use, known)
         raise _mistake(
             f"{where}.use", f"there is no {where} '{use}'.{hint}", f"there are: auto, {listing(known)}"
         )
-    return str(use)
+    return use
+
+
+def _mapping(config: Any, where: str) -> dict[str, Any]:
+    if config is not None and not isinstance(config, Mapping):
+        raise _mistake(where, f"expected a mapping such as {{path: rows.parquet}}, found {config!r}")
+    return dict(config or {})
+
+
+def _check_name(path: Path) -> None:
+    """Refuse a sink that could be neither a file nor a folder of its own."""
+    if path.name in ("", ".."):
+        raise _mistake(
+            "sink.path",
+            f"{str(path)!r} is a folder that a batch can't make or replace",
+            "add a name: scores.parquet for one file, scores for a folder of parts",
+        )
+    if path.name.lower() in FORMATS:
+        raise _mistake("sink.path", f"a file's name is due in front of its ending, found {str(path)!r}")
 
 
 def _path(options: Mapping[str, Any], where: str) -> Path:

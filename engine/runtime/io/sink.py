@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable
@@ -14,12 +15,15 @@ from typing import Literal, Protocol
 import pyarrow as pa
 
 from engine.errors import DataError, listing
-from engine.runtime.io.files import writing
+from engine.runtime.io.files import reading, writing
 
 Mode = Literal["error", "replace"]
 
 PART_ROWS = 1 << 22
 """A folder's parts hold at least so many rows, but for the last."""
+
+_PART = re.compile(r"part-\d{5}\.(parquet|csv)")
+"""The names of a folder's files, which alone may be replaced."""
 
 
 class Part(Protocol):
@@ -82,14 +86,16 @@ class FileSink:
         """
         path = self.path
         if self.is_folder and path.is_dir():
-            names = sorted(item.name for item in path.iterdir())
-            foreign = [name for name in names if not name.startswith(("_", "part-"))]
-            if names and self.mode == "error":
-                raise DataError(f"{path}: the folder has files in it; to replace them: sink.mode=replace")
+            with reading(path):
+                items = sorted(path.iterdir())
+                foreign = [item.name for item in items if not (_PART.fullmatch(item.name) and item.is_file())]
             if foreign:
                 raise DataError(
-                    f"{path}: not replaced, since it holds more than a batch's parts: {listing(foreign, 3)}"
+                    f"{path}: the folder holds more than a batch's parts, and is neither written to nor "
+                    f"replaced: {listing(foreign, 3)}"
                 )
+            if items and self.mode == "error":
+                raise DataError(f"{path}: the folder has files in it; to replace them: sink.mode=replace")
         elif path.is_dir():
             raise DataError(f"{path}: a folder is there where one file is to be written")
         elif path.exists():
@@ -98,9 +104,11 @@ class FileSink:
             if self.mode == "error":
                 raise DataError(f"{path}: the file exists; to replace it: sink.mode=replace")
         with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not os.access(path.parent, os.W_OK):
-                raise DataError(f"{path}: can't be written: no permission to write in {path.parent}")
+            standing = next(above for above in path.absolute().parents if above.exists())
+            if not standing.is_dir():
+                raise DataError(f"{path}: can't be written: {standing} is a file, not a folder")
+            if not os.access(standing, os.W_OK | os.X_OK):
+                raise DataError(f"{path}: can't be written: no permission to write in {standing}")
 
     def open(self, schema: pa.Schema) -> SinkWriter:
         """Start writing; use it as a context manager."""
@@ -121,12 +129,14 @@ class SinkWriter:
         self._file = self._temporary
         self._names: list[str] = []
         self._rows = 0
+        self._made: list[Path] = []
 
     def __enter__(self) -> SinkWriter:
-        if self._sink.is_folder:
-            with writing(self._sink.path):
-                self._temporary.mkdir()
         try:
+            with writing(self._sink.path):
+                self._make_folders()
+                if self._sink.is_folder:
+                    self._temporary.mkdir()
             self._begin()
         except BaseException:
             self._remove()
@@ -191,9 +201,24 @@ class SinkWriter:
             elif replace:
                 self._temporary.replace(path)
             else:
-                # unlike a rename, a link fails if another run was faster
-                path.hardlink_to(self._temporary)
+                self._commit_new_file()
             _sync(path.parent)
+
+    def _commit_new_file(self) -> None:
+        """Give the file its name unless another run was faster: a rename alone would not notice."""
+        path = self._sink.path
+        try:
+            path.hardlink_to(self._temporary)
+        except FileExistsError:
+            raise
+        except OSError:
+            # a file system without links: to create the name decides who is first
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            try:
+                self._temporary.replace(path)
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
 
     def _commit_folder(self, replace: bool) -> None:
         path = self._sink.path
@@ -206,15 +231,28 @@ class SinkWriter:
             except OSError:
                 old.rename(path)
                 raise
-            shutil.rmtree(old, ignore_errors=True)
+            if old.is_symlink():
+                old.unlink()
+            else:
+                shutil.rmtree(old, ignore_errors=True)
         else:
             self._temporary.rename(path)
+
+    def _make_folders(self) -> None:
+        parents = self._sink.path.absolute().parents
+        lacking = [above for above in parents if not above.exists()]
+        for folder in reversed(lacking):
+            folder.mkdir(exist_ok=True)
+            self._made.append(folder)
 
     def _remove(self) -> None:
         if self._temporary.is_dir():
             shutil.rmtree(self._temporary, ignore_errors=True)
         else:
             self._temporary.unlink(missing_ok=True)
+        for folder in reversed(self._made):
+            with suppress(OSError):  # what holds something stays
+                folder.rmdir()
 
 
 def _sync(path: Path) -> None:
