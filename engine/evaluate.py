@@ -101,7 +101,11 @@ def _part(
     plan = pipeline.plan
     kinds = {item.name: item.kind for item in plan.inputs}
     name = plan.split.column
-    column = read_columns(table, [name], kinds, text=text, where="split.column")[name] if name else None
+    column = (
+        read_columns(table, [name], kinds, text=text, where="split.column", strict=True)[name]
+        if name
+        else None
+    )
     seed = plan.seed if plan.split.seed is None else plan.split.seed
     found: np.ndarray[tuple[int], np.dtype[np.int64]] = getattr(
         split_rows(plan.split, labels.known, column, seed), part

@@ -46,6 +46,7 @@ def pipelines(rng: np.random.Generator) -> dict[str, Any]:
         "max(abs(a), sqrt(abs(b))) + floor(c)",
         "exp(clip(a, -3, 3)) - log1p(abs(b)) * log(abs(c) + 1)",
         "k == 'red' and not (m != 'green')",
+        "1 / a + 1 / b",
         "a >= b or c == d",
         "where(k == 'blue', a, -b) * 2",
     )
@@ -75,6 +76,8 @@ def pipelines(rng: np.random.Generator) -> dict[str, Any]:
         {"use": "onehot", "columns": some(CATEGORIES), "min_count": int(rng.integers(1, 30))},
         {"use": "calendar", "columns": ["t"], "parts": some(parts)},
         {"use": "label", "columns": ["flag"], "labels": ["no", "yes"]},
+        {"use": "label", "columns": ["flag"], "labels": ["same", "same"]},
+        {"use": "impute", "columns": some(NUMBERS), "value": -0.0},
     ]
     picked = rng.choice(len(choices), rng.integers(2, 7), replace=False)
     stages: dict[str, Any] = {"flag": {"use": "expr", "value": "a > b"}}
@@ -82,7 +85,10 @@ def pipelines(rng: np.random.Generator) -> dict[str, Any]:
         spec = choices[i]
         stages[f"s{i}"] = spec | ({"into": f"made{i}"} if spec["use"] in ("expr", "label") else {})
     if rng.random() < 0.5:
-        stages["codes"] = {"use": "ordinal", "columns": ["k"], "into": "k_code"}
+        unknown = float(rng.choice([-1.0, -0.0, 0.0]))
+        stages["codes"] = {"use": "ordinal", "columns": ["k"], "into": "k_code", "unknown": unknown}
+        # a zero's sign is hidden everywhere but here
+        stages["inverse"] = {"use": "expr", "value": "1 / k_code", "into": "k_inverse"}
     config: dict[str, Any] = {
         "name": "random",
         "inputs": dict(INPUTS),
@@ -129,7 +135,9 @@ def tables(draw: st.DrawFn) -> pa.Table:
     columns: dict[str, pa.Array] = {}
     for name in NUMBERS:
         kind = draw(
-            st.sampled_from(["float64", "float64", "float32", "int64", "int8", "uint64", "bool", "decimal"])
+            st.sampled_from(
+                ["float64", "float32", "int64", "int8", "uint64", "bool", "decimal", "bool8", "runs"]
+            )
         )
         if kind == "float64":
             columns[name] = column(number, pa.float64())
@@ -140,15 +148,67 @@ def tables(draw: st.DrawFn) -> pa.Table:
         elif kind == "decimal":
             values = st.decimals(-(10**6), 10**6, places=4, allow_nan=False, allow_infinity=False)
             columns[name] = column(st.one_of(st.none(), values.map(Decimal)), pa.decimal128(20, 4))
+        elif kind == "bool8":
+            stored = column(st.one_of(st.none(), st.integers(-128, 127)), pa.int8())
+            columns[name] = pa.ExtensionArray.from_storage(pa.bool8(), stored)
+        elif kind == "runs":
+            columns[name] = run_ends(column(number, pa.float64()))
         else:
             low, high = {"int64": (-(2**63), 2**63 - 1), "int8": (-128, 127), "uint64": (0, 2**64 - 1)}[kind]
             columns[name] = column(st.one_of(st.none(), st.integers(low, high)), getattr(pa, kind)())
     texts = st.one_of(st.none(), st.sampled_from([*TEXTS, "never seen"]), st.text(max_size=3))
     for name in CATEGORIES:
-        dtype = draw(
-            st.sampled_from([pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+        values = column(texts, pa.string())
+        columns[name] = draw(st.sampled_from(TEXT_LAYOUTS))(values)
+    unit = draw(st.sampled_from(["us", "us", "ms", "s", "date32", "date64"]))
+    if unit.startswith("date"):
+        # milliseconds that are no midnight: the date is what counts
+        days = column(st.one_of(st.none(), st.integers(-(2**45), 2**45)), pa.int64()).view(pa.date64())
+        columns["t"] = days.cast(pa.date32(), safe=False) if unit == "date32" else days
+    else:
+        columns["t"] = column(moment, pa.timestamp("us", "UTC")).cast(pa.timestamp(unit, "UTC"), safe=False)
+    return pa.table({name: draw(st.sampled_from(PLACES))(array) for name, array in columns.items()})
+
+
+def run_ends(values: pa.Array) -> pa.Array:
+    """Run-end encoded, each run of one value."""
+    return pa.RunEndEncodedArray.from_arrays(pa.array(range(1, len(values) + 1), pa.int32()), values)
+
+
+def dictionary(values: pa.Array, dtype: pa.DataType) -> pa.Array:
+    """A dictionary of this type of text, which Arrow can't always make itself."""
+    encoded = values.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(encoded.indices, encoded.dictionary.cast(dtype))
+
+
+def offset(values: pa.Array) -> pa.Array:
+    """The same values in the middle of a longer array."""
+    return pa.concat_arrays([values, values, values]).slice(len(values), len(values))
+
+
+def chunked(values: pa.Array) -> pa.ChunkedArray:
+    """The same values in two chunks; those of a dictionary have their own, in another order."""
+    half = len(values) // 2
+    parts = [values.slice(0, half), values.slice(half)]
+    if pa.types.is_dictionary(values.type):
+        texts = values.dictionary.cast(pa.string())
+        turned = texts.take(pa.array(range(len(texts) - 1, -1, -1), pa.int64())).cast(texts.type)
+        flipped = pa.array([None if i is None else len(texts) - 1 - i for i in parts[1].indices.to_pylist()])
+        parts[1] = pa.DictionaryArray.from_arrays(
+            flipped.cast(values.type.index_type), turned.cast(values.type.value_type)
         )
-        columns[name] = column(texts, pa.string()).cast(dtype)
-    unit = draw(st.sampled_from(["us", "us", "ms", "s"]))
-    columns["t"] = column(moment, pa.timestamp("us", "UTC")).cast(pa.timestamp(unit, "UTC"), safe=False)
-    return pa.table(columns)
+    return pa.chunked_array(parts, values.type)
+
+
+TEXT_LAYOUTS = (
+    lambda values: values,
+    lambda values: values.cast(pa.large_string()),
+    lambda values: values.cast(pa.string_view()),
+    lambda values: dictionary(values, pa.string()),
+    lambda values: dictionary(values, pa.large_string()),
+    lambda values: dictionary(values, pa.string_view()),
+    lambda values: pa.ExtensionArray.from_storage(pa.json_(), values),
+    lambda values: run_ends(values.cast(pa.string_view())),
+    lambda values: run_ends(dictionary(values, pa.string())),
+)
+PLACES = (lambda values: values, lambda values: values, offset, chunked)

@@ -124,7 +124,10 @@ def test_categories_are_the_same_in_tables_and_rows(values: list[Any], kind: pa.
     assert bits(one(Kind.CATEGORY, array).columns["x"]) == expected
     assert bits(one(Kind.CATEGORY, array[cut:]).columns["x"]) == expected[cut:]
     # each chunk of a dictionary has its own, and slices keep the whole one
-    for chunks in ([array[:cut], array[cut:]], [text_array(values[:cut], kind), text_array(values[cut:], kind)]):
+    for chunks in (
+        [array[:cut], array[cut:]],
+        [text_array(values[:cut], kind), text_array(values[cut:], kind)],
+    ):
         assert bits(one(Kind.CATEGORY, pa.chunked_array(chunks, array.type)).columns["x"]) == expected
     coded = runs(array)
     rows = [row_of(Kind.CATEGORY, value) for value in coded.to_pylist()]
@@ -328,7 +331,7 @@ def test_an_input_that_nothing_needs_is_looked_at_where_a_policy_is_stated() -> 
     assert decoder.reads == ("n", "o")
     (bad,) = decoder.decode(pa.table({"n": ["1"], "o": ["x"]})).bad
     assert (bad.column, bad.code, bad.fatal) == ("o", "invalid", False)
-    with pytest.raises(RowError, match="^o: expected a number, found 'x'"):
+    with pytest.raises(RowError, match=r"^o: expected a number, found 'x'"):
         RowDecoder(inputs, ["n"], {}).values({"n": 1.0, "o": "x"})
     lax = [INPUTS[0], Input("o", Kind.NUMBER, invalid="null", checked=True)]
     assert TableDecoder(lax, ["n"], {}).reads == ("n",)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.api import fit
+from engine.api import build, fit
 from engine.config.config import Config
 from engine.pipeline import Pipeline
 
@@ -102,6 +102,47 @@ def fitted_interpreted(config: dict[str, Any], seed: int) -> Pipeline:
     pipeline = fit_plan(plan, training_table(seed), progress=lambda *_: None, interpreted=True)
     assert pipeline.interpreted
     return pipeline
+
+
+def test_a_zeros_sign_and_repeated_texts() -> None:
+    """What is equal isn't always the same: -0.0 beside 0.0, and a text that two labels share."""
+    order = {"use": "ordinal", "columns": ["k"], "categories": ["red", "green"]}
+    stages: dict[str, Any] = {
+        "plus": order | {"unknown": 0.0, "into": "plus"},
+        "minus": order | {"unknown": -0.0, "into": "minus"},
+        "filled": {"use": "impute", "columns": ["a"], "value": -0.0, "into": "filled"},
+        "empty": {"use": "impute", "columns": ["a"], "value": 0.0, "into": "empty"},
+        "flag": {"use": "expr", "value": "b > 0"},
+        "same": {"use": "label", "columns": ["flag"], "labels": ["same", "same"], "into": "same"},
+        "other": {"use": "label", "columns": ["flag"], "labels": ["a", "same"], "into": "other"},
+        "turned": {"use": "label", "columns": ["flag"], "labels": ["same", "a"], "into": "turned"},
+    }
+    for name in ("same", "other", "turned"):
+        stages[f"{name}_place"] = order | {"columns": [name], "categories": ["same"], "into": f"{name}_place"}
+    signs = ("plus", "minus", "filled", "empty")
+    stages |= {f"over_{name}": {"use": "expr", "value": f"1 / {name}"} for name in signs}
+    stages["scaled"] = {"use": "expr", "value": "1 / (b * -0.0) + 1 / (0.0 * b)"}
+    inputs = {"a": "number", "b": "number", "k": "category"}
+    config = {"name": "zeros", "inputs": inputs, "stages": stages}
+    pipeline = build(Config(config))
+    table = pa.table(
+        {"a": [0.0, -0.0, 2.0, None], "b": [1.0, -1.0, None, 2.0], "k": ["green", "blue", None, "red"]}
+    )
+    found = pipeline.predict_many(table).to_pydict()
+    inf = math.inf
+    assert found["over_plus"][1] == inf and found["over_minus"][1] == -inf
+    assert found["over_filled"] == [inf, -inf, 0.5, -inf]
+    assert found["over_empty"] == [inf, -inf, 0.5, inf]
+    assert found["same"] == ["same"] * 4 and found["other"] == ["same", "a", "a", "same"]
+    assert found["same_place"] == [0.0] * 4 and found["other_place"] == [0.0, -1.0, -1.0, 0.0]
+    assert found["turned_place"] == [-1.0, 0.0, 0.0, -1.0]
+
+    @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(data=st.data())
+    def check(data: st.DataObject) -> None:
+        check_parity(pipeline, table, data)
+
+    check()
 
 
 @pytest.mark.parametrize("rows", [0, 1, 4095, 4096, 4097, 20_000])

@@ -195,6 +195,15 @@ def test_kept_columns_of_any_type_go_with_their_rows() -> None:
         pa.array(["a", "b", "c"]).cast(pa.string_view()),
         pa.array(["a", "a", "b"]).cast(pa.large_string()),
         pa.RunEndEncodedArray.from_arrays(pa.array([2, 3], pa.int32()), pa.array(["q", "r"])),
+        pa.RunEndEncodedArray.from_arrays(
+            pa.array([2, 3], pa.int32()), pa.array(["q", "r"], pa.string_view())
+        ),
+        pa.DictionaryArray.from_arrays(pa.array([1, 0, None]), pa.array(["q", "r"], pa.string_view())),
+        pa.array([["a"], None, ["b"]], pa.list_(pa.string_view())),
+        pa.ExtensionArray.from_storage(
+            pa.json_(pa.string_view()), pa.array(["1", "2", "3"], pa.string_view())
+        ),
+        pa.ExtensionArray.from_storage(pa.opaque(pa.int8(), "t", "v"), pa.array([1, 2, 3], pa.int8())),
         pa.array([1, 2, 3], pa.decimal128(5, 2)),
         pa.array([None, None, None]),
     ):
@@ -203,6 +212,57 @@ def test_kept_columns_of_any_type_go_with_their_rows() -> None:
         values = extra.to_pylist()
         assert out.column("e").to_pylist() == [values[0], values[2]]
         assert out.schema.field("e").type == extra.type
+        out, _ = pipeline.predict_many(table.slice(1), rejects=True)
+        assert out.column("e").to_pylist() == [values[2]]
+        out, _ = pipeline.predict_many(table.slice(1, 1), rejects=True)
+        assert out.column("e").type == extra.type and not out.num_rows
+
+
+def test_kept_cells_that_are_no_utf8_reject_their_rows() -> None:
+    pipeline = built({"s": CLIP["s"]}, {"n": "number"}, keep=["id"])
+    batch = pa.RecordBatch.from_pydict(
+        {"n": pa.array(["1", "x", "3", "4"]), "id": pa.array([b"a", b"b", b"\xff", None])}
+    )
+    out, bad = pipeline.score_batch(batch, text=True)
+    assert [(value.row, value.column, value.code) for value in bad] == [
+        (1, "n", "invalid"),
+        (2, "id", "invalid"),
+    ]
+    assert bad[1].message == r"id: expected text, found bytes that are no UTF-8: b'\xff' (bytes)"
+    assert out.column("id") == pa.array(["a", None])
+
+
+def test_which_rows_are_rejected_does_not_depend_on_the_splits() -> None:
+    stages = {"hot": {"use": "onehot", "columns": ["k"]}, "model": MODEL | {"columns": ["a", "k_*"]}}
+    inputs = INPUTS | {
+        "k": {"kind": "category", "unknown": "reject"},
+        "b": {"kind": "number", "invalid": "reject"},
+    }
+    pipeline = fitted(stages, {"column": "a"}, inputs=inputs)
+    assert set(pipeline.layout.pruned) == {"k_x", "k_y", "k_z"}
+    assert set(pipeline.reads) == {"a", "b", "k"}
+    row = {"a": 1.0, "b": 2.0, "k": "x"}
+    table = pa.table({"a": [1.0, 1.0], "b": [2.0, 2.0], "k": ["x", "strange"], "t": pa.nulls(2)})
+    answers, rejects = pipeline.predict_many(table, rejects=True)
+    assert answers.to_pylist() == [pipeline.predict_one(row)]
+    assert rejects.select(["row", "column", "code"]).to_pylist() == [
+        {"row": 1, "column": "k", "code": "unknown"}
+    ]
+    for column, value, code in (("k", "strange", "unknown"), ("b", "much", "invalid")):
+        with pytest.raises(RowError) as caught:
+            pipeline.predict_one(row | {column: value})
+        assert (caught.value.column, caught.value.code) == (column, code)
+    # the usual policy alone doesn't make a column be read
+    assert pipeline.predict_one(row | {"t": "never"}) == pipeline.predict_one(row)
+
+
+@pytest.mark.parametrize("keep", [[], ["id"]])
+@pytest.mark.parametrize("row", [None, [1], "n"])
+def test_what_is_no_row(row: Any, keep: list[str]) -> None:
+    for stages in (CLIP, {"s": CLIP["s"]}):
+        pipeline = built(stages, {"n": "number", "k": "category"}, keep=keep)
+        with pytest.raises(TypeError, match=r"^predict_one takes a mapping from input to value, not "):
+            pipeline.predict_one(row)
 
 
 # -- rows
@@ -274,6 +334,8 @@ def test_inputs_passed_on() -> None:
         lambda a: a.cast(pa.string_view()),
         lambda a: a.dictionary_encode(),
         lambda a: a.cast(pa.large_string()).dictionary_encode(),
+        lambda a: pa.DictionaryArray.from_arrays(pa.array([0, None]), a.cast(pa.string_view())),
+        lambda a: pa.ExtensionArray.from_storage(pa.json_(), a),
         lambda a: pa.RunEndEncodedArray.from_arrays(pa.array([1, 2], pa.int32()), a),
     ],
 )

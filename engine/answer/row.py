@@ -46,8 +46,9 @@ def row_answerer(
     order = [*keep, *(column.name for column, _ in layout.outputs)]
 
     def simple(row: Mapping[str, Any]) -> dict[str, Any]:
+        given = values(row)
         answer = {name: row.get(name) for name in keep}
-        answer.update(zip(names, one(values(row)), strict=True))
+        answer.update(zip(names, one(given), strict=True))
         return answer
 
     def general(row: Mapping[str, Any]) -> dict[str, Any]:

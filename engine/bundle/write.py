@@ -169,16 +169,10 @@ def _see_that_same(folder: Path, version: str, contents: Contents) -> None:
     if not keys and contents.golden is not None and found.golden is None:
         lines = ["golden rows: none there"]
     if lines:
-        raise BundleError(
-            "\n  ".join(
-                (
-                    f"{folder} holds this version already: it answers the same, but was made otherwise, "
-                    "and a version never changes",
-                    *lines,
-                    f"save it in another bundle: bundle=PATH   or remove that version: rm -r {shlex.quote(str(folder))}",
-                )
-            )
-        )
+        head = f"{folder} holds this version already: it answers the same, but was made otherwise"
+        remove = f"rm -r {shlex.quote(str(folder))}"
+        advice = f"save it in another bundle: bundle=PATH   or remove that version: {remove}"
+        raise BundleError("\n  ".join((f"{head}, and a version never changes", *lines, advice)))
 
 
 def _write_file(path: Path, data: bytes) -> None:

@@ -50,7 +50,10 @@ def run(arguments: Arguments) -> int:
         )
     tell(summary(pipeline))
     if there:
-        tell(f"unchanged: version {pipeline.version} was in {folder} already; it is the one in use")
+        tell(
+            f"unchanged: version {pipeline.version} was in {folder} already, and is in use; "
+            "the metrics in it are those of the fit that saved it"
+        )
     else:
         tell(f"saved version {pipeline.version} in {folder}, {seconds:.1f} s in all")
     tell(f"next: engine explain bundle={folder}")

@@ -131,7 +131,7 @@ def _refused(error: OSError) -> str:
     return f"{path}: {reason}" if path else str(error).splitlines()[0]
 
 
-def _warn(message: Warning | str, *_: object) -> None:
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
     """A library's warning as one line, without the places in its source that it names."""
     text = " ".join(str(message).split())
     text = re.sub(r"\[\d\d:\d\d:\d\d\] ?|WARNING: ?|\S+\.(?:cc|cu|h|cpp|py):\d+: ?", "", text)

@@ -126,7 +126,9 @@ def open_pipeline(arguments: Arguments, *, free: Collection[str] = ()) -> Opened
         return Opened(config, plan, None if learns else build(config))
     from engine.api import load_contents
 
-    loaded = load_contents(stored.contents, stored.path)
+    folders = config["plugins"] or []
+    folders = [folders] if isinstance(folders, str) else folders
+    loaded = load_contents(stored.contents, stored.path, plugins=folders)
     learned = {planned.label for planned in loaded.plan.stages if planned.stage.learns()}
     mistakes = [
         mistake
@@ -140,7 +142,24 @@ def open_pipeline(arguments: Arguments, *, free: Collection[str] = ()) -> Opened
     labels = {planned.label for planned in plan.stages}
     kept = {label: found for label, found in loaded.learned.items() if label in labels}
     changed = Pipeline(plan, kept, None, (*loaded.overrides, *arguments.overrides))
+    _refuse_twice(changed, config)
     return Opened(config, plan, changed, stored.path)
+
+
+def _refuse_twice(pipeline: Pipeline, config: Config) -> None:
+    """Refuse an output column that ``keep`` names, too: what a model makes is known by its bundle only."""
+    made = {column.name for column, _ in pipeline.trace.outputs}
+    mistakes = [
+        Mistake(
+            "keep",
+            f"{name!r} is an output column already: remove it from keep",
+            (f"set by: {config.set_by('keep')}",),
+        )
+        for name in pipeline.plan.keep
+        if name in made
+    ]
+    if mistakes:
+        raise ConfigError(mistakes)
 
 
 def _stored(path: str | None) -> Stored | None:

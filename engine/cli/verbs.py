@@ -97,7 +97,7 @@ VERBS = (
             ("sink.path=PATH", "where to write: a file, by its ending; without one, a folder of parts"),
             ("sink.mode=error", "what happens to a sink that is there: error or replace"),
             ("rejects.path=PATH", "where refused rows go (beside the sink)"),
-            ("rejects.max=0", "how many rows may be refused: a count (100) or a share (0.01)"),
+            ("rejects.max=0", "how many rows may be refused: a count (100), a share (0.01) or null: any"),
             ("executor.threads=N", "threads (all processors)"),
             _RUNTIME,
         ),

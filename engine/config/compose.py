@@ -84,7 +84,8 @@ def compose(
     try:
         return _compose(tuple(overrides), path, base, need_pipeline)
     except RecursionError:
-        raise ConfigError([mistaken.too_deep(path)]) from None
+        chosen = [text.lstrip("+").replace("=", "/", 1) for text in overrides if "=" in text]
+        raise ConfigError([mistaken.too_deep(path, chosen)]) from None
 
 
 def _compose(
@@ -154,8 +155,7 @@ def _parsed(overrides: Sequence[str], pipelines: Sequence[str]) -> list[Override
             mistakes.append(mistaken.unparsable(text, pipelines, _reads, str(error)))
             continue
         except RecursionError:
-            key = text.partition("=")[0]
-            mistakes.append(Mistake(key, "its lists and mappings stand too deep in one another"))
+            mistakes.append(mistaken.nested_override(text))
             continue
         if override.is_sweep_override():
             mistakes.append(mistaken.several_values(text))

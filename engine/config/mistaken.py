@@ -11,7 +11,10 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from engine.config import folders as conf
+from engine.config.change import SET_BY
 from engine.errors import Mistake, did_you_mean, listing
+
+_DEEP = "stand too deep in one another"
 
 
 def unparsable(text: str, pipelines: Collection[str], reads: Callable[[str], Any], reason: str) -> Mistake:
@@ -89,25 +92,39 @@ def no_yaml(path: Path, line: int, column: int, problem: str) -> Mistake:
     )
 
 
-def too_deep(path: Sequence[Path]) -> Mistake:
-    """Files without an end: a defaults list that comes back to its own file, or too many brackets."""
+def too_deep(path: Sequence[Path], chosen: Sequence[str]) -> Mistake:
+    """Files without an end: a defaults list that comes back to its own file, or too many brackets.
+
+    Parameters
+    ----------
+    path : sequence of Path
+    chosen : sequence of str
+        The configs that composing starts from: ``pipeline/flights``.
+    """
     lists: dict[str, list[str]] = {}
-    for folder in reversed(path):
-        for file in sorted(folder.rglob("*.yaml")):
-            try:
-                content = yaml.safe_load(file.read_text(encoding="utf-8"))
-            except RecursionError:
-                return Mistake(conf.shown(file), "its lists and mappings stand too deep in one another")
-            except (yaml.YAMLError, UnicodeDecodeError, OSError):
-                continue
-            name = str(file.relative_to(folder).with_suffix(""))
-            lists[name] = _listed(content, name.rpartition("/")[0])
+    pending = list(chosen)
+    while pending:
+        name = pending.pop()
+        file = conf.find(path, name)
+        if name in lists or file is None:
+            continue
+        try:
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except RecursionError:
+            return Mistake(conf.shown(file), f"its lists and mappings {_DEEP}")
+        lists[name] = _listed(content, name.rpartition("/")[0])
+        pending += lists[name]
     for start in lists:
-        if (chain := _circle(start, lists)) is not None:
-            found = conf.find(path, start)
+        file, chain = conf.find(path, start), _circle(start, lists)
+        if file is not None and chain is not None:
             message = f"the lists run in a circle: {' → '.join(chain)}"
-            return Mistake(f"{conf.shown(found) if found else start}, defaults", message)
-    return Mistake("", "lists and mappings of the config stand too deep in one another")
+            return Mistake(f"{conf.shown(file)}, defaults", message)
+    return Mistake("", f"lists and mappings of the config {_DEEP}")
+
+
+def nested_override(text: str) -> Mistake:
+    """An override with too many brackets."""
+    return Mistake(text.partition("=")[0].lstrip("+~"), f"its lists and mappings {_DEEP}", (SET_BY,))
 
 
 def _listed(content: Any, group: str) -> list[str]:

@@ -25,8 +25,8 @@ def in_override(key: str, value: Any, groups: Collection[str]) -> list[Mistake]:
     if _TARGET in key.split("."):
         return [Mistake(key, _NO_TARGET, (SET_BY,))]
     if root in groups and root in CHOSEN:
-        wanted = f"{root} is chosen by its name, {root}=NAME; what the file says is changed by its own keys"
-        return [Mistake(key, wanted, ("such as: stages.LABEL.OPTION=VALUE", SET_BY))]
+        message = f"a file is chosen by its name, {root}=NAME; what it says is changed by keys of its own"
+        return [Mistake(key, message, ("such as: stages.LABEL.OPTION=VALUE", SET_BY))]
     if root not in ROOT_KEYS:
         names = [*ROOT_KEYS, *(group for group in groups if group not in ROOT_KEYS)]
         message = f"no such key {root!r}.{did_you_mean(root, names)}"

@@ -16,7 +16,13 @@ from engine.values import NAT, Categories, Values
 
 
 def read_columns(
-    table: pa.Table, names: Sequence[str], known: Mapping[str, Kind], *, text: bool, where: str
+    table: pa.Table,
+    names: Sequence[str],
+    known: Mapping[str, Kind],
+    *,
+    text: bool,
+    where: str,
+    strict: bool = False,
 ) -> dict[str, tuple[Kind, Values]]:
     """Columns by name, each with its kind.
 
@@ -30,11 +36,13 @@ def read_columns(
         Every column is text to parse, as a CSV file's are.
     where : str
         The key of the config that names them, for messages.
+    strict : bool
+        Whether a value that is not of the kind is a mistake; else it is missing.
 
     Raises
     ------
     DataError
-        There is no such column, or it is of a type without a kind.
+        There is no such column, or it is of a type without a kind, or (``strict``) a value is not of it.
     """
     found: dict[str, tuple[Kind, Values]] = {}
     for name in names:
@@ -45,8 +53,13 @@ def read_columns(
                 f"  columns there: {listing(table.schema.names, 40)}"
             )
         kind = known.get(name) or _kind_of(table, name, text=text, where=where)
-        item = Input(name, Kind.NUMBER if kind is Kind.BOOLEAN else kind, invalid="null")
-        values = TableDecoder([item], None, None, parse_text=text).decode(table.select([name])).columns[name]
+        item = Input(name, Kind.NUMBER if kind is Kind.BOOLEAN else kind)
+        decoded = TableDecoder([item], None, None, parse_text=text).decode(table.select([name]))
+        if decoded.bad and strict:
+            first, count = decoded.bad[0], len(decoded.bad)
+            more = f"; so are {count - 1:,} more rows" if count > 1 else ""
+            raise DataError(f"{where}: row {first.row}: {first.message}{more}")
+        values = decoded.columns[name]
         found[name] = (kind, values)
     return found
 

@@ -99,9 +99,9 @@ def label(plan: Plan, table: pa.Table, *, text: bool) -> tuple[Labels, Parts, di
     labels = read_target(plan.target, table, kinds, text=text)
     column = None
     if plan.split.column:
-        column = read_columns(table, [plan.split.column], kinds, text=text, where="split.column")[
-            plan.split.column
-        ]
+        column = read_columns(
+            table, [plan.split.column], kinds, text=text, where="split.column", strict=True
+        )[plan.split.column]
     seed = plan.seed if plan.split.seed is None else plan.split.seed
     parts = split_rows(plan.split, labels.known, column, seed)
     extra: dict[str, Any] = {"weight": None, "group": None}

@@ -20,7 +20,7 @@ import engine
 from engine.cli.arguments import parse_arguments
 from engine.cli.main import main
 from engine.cli.verbs import VERBS
-from tests.cli.conftest import Run, houses
+from tests.cli.conftest import Ran, Run, houses
 
 ENGINE = [sys.executable, "-m", "engine"]
 
@@ -99,6 +99,16 @@ def test_fit_of_a_bundle_fits_its_own_config_again(run: Run, project: Path) -> N
     )
     assert other.code == 0
     assert (project / "bundles" / "prices" / "current").read_text() != before
+
+
+def test_fit_says_when_nothing_was_saved(run: Run, project: Path) -> None:
+    def fit(column: str) -> Ran:
+        return run("fit", "pipeline=stated", "source.path=houses.parquet", f"+target.column={column}")
+
+    first, again, other = fit("price"), fit("price"), fit("rooms")
+    assert "saved version" in first.err
+    assert "saved version" not in again.err and "unchanged: version" in again.err
+    assert other.code == 2 and 'target: {"column": "price"} there, {"column": "rooms"} here' in other.err
 
 
 def test_fit_reads_csv(run: Run, project: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,10 +135,10 @@ def refused(run: Run, *argv: str) -> str:
         pytest.param(
             ("batch", "bundle=bundles/prices", "executor.threads=0", "rejects.max=lots"),
             "2 mistakes in the config:\n\n"
-            "executor.threads: 'threads' of 'executor' must be at least 1, not 0\n"
+            "executor.threads: 'threads' of 'executor' must be at least 1 and at most 4,096, not 0\n"
             "  options: threads: int | None = null, batch_rows: int = 65536\n  set by: command line\n\n"
-            "rejects.max: 'max' of 'rejects' must be int | float, not the text 'lots'\n"
-            "  options: path: str | None = null, max: int | float = 0\n  set by: command line\n",
+            "rejects.max: 'max' of 'rejects' must be int | float | None, not the text 'lots'\n"
+            "  options: path: str | None = null, max: int | float | None = 0\n  set by: command line\n",
             id="range",
         ),
         pytest.param(
@@ -199,6 +201,84 @@ def refused(run: Run, *argv: str) -> str:
             ("explain", "pipeline=stated", "stages.squeeze._target_=os.system"),
             f"stages.squeeze._target_: {NO_TARGET}\n  set by: command line\n",
             id="_target_ typed",
+        ),
+        pytest.param(
+            ("batch", "bundle=bundles/prices", "executor=1", "rejects=1"),
+            "2 mistakes in the config:\n\n"
+            "executor: must be a mapping such as {threads: 2}, not 1\n  set by: command line\n\n"
+            "rejects: must be a mapping such as {max: 100}, not 1\n  set by: command line\n",
+            id="no mappings",
+        ),
+        pytest.param(
+            ("batch", "bundle=bundles/prices", "executor.batch_rows=9223372036854775808"),
+            "executor.batch_rows: 'batch_rows' of 'executor' must be at least 1 and at most 16,777,216, "
+            "not 9,223,372,036,854,775,808\n"
+            "  options: threads: int | None = null, batch_rows: int = 65536\n  set by: command line\n",
+            id="batch_rows",
+        ),
+        pytest.param(
+            ("batch", "bundle=bundles/prices", "rejects.max=1.0"),
+            "rejects.max: expected a count (100), a share below 1 (0.01), or null: as many as there are; "
+            "1.0 is no share below 1\n"
+            "  as a count: rejects.max=1; all rows: rejects.max=null\n"
+            "  options: path: str | None = null, max: int | float | None = 0\n  set by: command line\n",
+            id="a share of 1",
+        ),
+        pytest.param(
+            (*FIT, "bundle=1"),
+            "bundle: must be the path of a folder, not 1; quote it: 'bundle=\"1\"'\n",
+            id="a number for a bundle",
+        ),
+        pytest.param(
+            (*FIT, "bundle=''"), "bundle: must be the path of a folder, not ''\n", id="no text for a bundle"
+        ),
+        pytest.param(
+            ("explain", "bundle=''"),
+            "bundle: must be the path of a folder, not ''\n",
+            id="no text for a bundle to read",
+        ),
+        pytest.param(
+            (*FIT, "split.seed=-1"),
+            "split.seed: must be at least 0, not -1\n  set by: command line\n",
+            id="seed below 0",
+        ),
+        pytest.param(
+            (*FIT, "stages.decide.use=null"),
+            "stages.decide.use: a stage can't be without the plugin that it is made by\n"
+            "  to remove the stage: ~stages.decide\n"
+            "  to switch it off: stages.decide.enabled=false\n  set by: command line\n",
+            id="use=null",
+        ),
+        pytest.param(
+            (*FIT, "plugins=[conf]"),
+            "plugins: conf holds no stages; each is a file of its own, NAME.py\n  set by: command line\n",
+            id="a folder without plugins",
+        ),
+        pytest.param(
+            ("stages", "plugins=[conf]"),
+            "plugins: conf holds no stages; each is a file of its own, NAME.py\n",
+            id="stages of a folder without plugins",
+        ),
+        pytest.param(
+            ("batch", "bundle=bundles/prices", "source.path=houses.parquet", "keep=[dear]"),
+            "keep: 'dear' is an output column already, which 'decide' makes: remove it from keep\n"
+            "  set by: command line\n",
+            id="keep names a decision",
+        ),
+        pytest.param(
+            ("batch", "bundle=bundles/prices", "source.path=houses.parquet", "keep=[score]"),
+            "keep: 'score' is an output column already: remove it from keep\n  set by: command line\n",
+            id="keep names a score",
+        ),
+        pytest.param(
+            (*BATCH, "source.path=houses.parquet", "rejects.path=houses.parquet", "sink.mode=replace"),
+            "houses.parquet: the file of rejects is what the batch reads; set rejects.path to another path\n",
+            id="rejects over the source",
+        ),
+        pytest.param(
+            ("explain", "pipeline=stated", "+stages.m={use: xgboost, columns: [size], model: /dev/zero}"),
+            "/dev/zero is no regular file\n",
+            id="a device for a model",
         ),
         pytest.param(
             ("explain", "pipeline=stated", "+stages.a={_target_: os.system}"),
@@ -419,3 +499,73 @@ def test_what_is_there_is_not_overwritten(run: Run) -> None:
         "out.parquet: the file exists; to replace it: sink.mode=replace\n"
     )
     assert Path("out.parquet").read_text() == "precious"
+
+
+@pytest.mark.parametrize("pipeline", ["prices", "stated"])
+def test_check_holds_the_sink_against_the_source(run: Run, pipeline: str) -> None:
+    given = ("check", f"pipeline={pipeline}", "source.path=houses.parquet", "sink.path=houses.parquet")
+    ran = run(*given, "sink.mode=replace")
+    assert (ran.code, ran.err) == (
+        2,
+        "houses.parquet: the sink is what the batch reads; write to another path\n",
+    )
+
+
+def test_check_writes_nothing(run: Run, project: Path) -> None:
+    before = sorted(project.rglob("*"))
+    given = ("check", "bundle=bundles/prices", "source.path=houses.parquet", "sink.path=o/zz/yy/q.csv")
+    assert run(*given, conf=False).code == 0
+    assert sorted(project.rglob("*")) == before
+
+
+def test_all_rows_may_be_rejected_where_that_is_said(run: Run) -> None:
+    Path("new.csv").write_text("size\nx\ny\n")
+    given = ("batch", "pipeline=stated", "source.path=new.csv", "sink.path=out.csv")
+    assert run(*given).code == 2
+    ran = run(*given, "rejects.max=null")
+    assert ran.code == 0, ran.err
+    assert "2 rejected" in ran.err
+
+
+def test_a_bundle_is_read_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    import engine.bundle
+
+    paths: list[object] = []
+    once = engine.bundle.read
+
+    def counted(path: str) -> object:
+        paths.append(path)
+        return once(path)
+
+    monkeypatch.setattr(engine.bundle, "read", counted)
+    assert run("explain", "bundle=bundles/prices", conf=False).code == 0
+    assert paths == ["bundles/prices"]
+
+
+def test_a_bundle_with_stages_of_ones_own(run: Run, project: Path) -> None:
+    (project / "own").mkdir()
+    (project / "own" / "halve_it.py").write_text(
+        "from engine.stage import ColumnStage, stage\n"
+        "from engine.schema import Kind\n\n\n"
+        "@stage('halve_it')\nclass HalveIt(ColumnStage):\n"
+        '    """Half of a number."""\n\n'
+        "    accepts = (Kind.NUMBER,)\n\n"
+        "    def express(self, column, learned):\n        return column / 2\n"
+    )
+    own = ("plugins=[own]", "+stages.half={use: halve_it, columns: [rooms], before: model}")
+    fitted = run(*FIT, *own, "bundle=own/bundle")
+    assert fitted.code == 0, fitted.err
+    ran = run("explain", "bundle=own/bundle", "plugins=[own]", conf=False)
+    assert ran.code == 0, ran.err
+
+
+def test_a_librarys_warning_is_one_line(run: Run) -> None:
+    code = (
+        "import warnings, sys\nfrom engine.cli import main\n"
+        "def run(arguments):\n"
+        "    warnings.warn('[12:00:00] WARNING: /src/x/context.cc:44: No GPU,\\n  so: CPU.', UserWarning)\n"
+        "    return 0\n"
+        "main._run = run\nsys.exit(main.main([]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "warning: No GPU, so: CPU.\n")

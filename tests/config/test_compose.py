@@ -224,7 +224,7 @@ def test_composing_imports_nothing_heavy() -> None:
 def test_no_pipeline(mine: Path) -> None:
     assert mistake(config_dir=mine) == (
         "no pipeline is chosen; add pipeline=NAME or bundle=PATH\n"
-        "  pipelines: flights, mine\n  looked in: own, conf"
+        "  pipelines: flights, mine\n  looked in: own, built in"
     )
     assert compose([], need_pipeline=False)["stages"] == {}
 
@@ -233,7 +233,7 @@ def test_unknown_pipeline(mine: Path) -> None:
     assert mistake("pipeline=mime", config_dir=mine) == (
         "pipeline: there is no pipeline 'mime'. Did you mean 'mine'?\n"
         "  pipelines: flights, mine\n"
-        "  looked in: own/pipeline, conf/pipeline"
+        "  looked in: own/pipeline, built in"
     )
 
 
@@ -255,7 +255,7 @@ def test_unknown_file_in_a_defaults_list(mine: Path) -> None:
     assert mistake("pipeline=more", config_dir=mine) == (
         "own/pipeline/more.yaml, defaults: there is no pipeline 'nine'. Did you mean 'mine'?\n"
         "  pipelines: flights, mine, more\n"
-        "  looked in: own/pipeline, conf/pipeline"
+        "  looked in: own/pipeline, built in"
     )
 
 
@@ -403,6 +403,35 @@ def test_unknown_root_key() -> None:
             "seed: Interpolation key 'nothing' not found\n  set by: command line",
         ),
         (
+            "stages={}",
+            "stages: an empty mapping changes nothing: a mapping is merged into the one that is there\n"
+            "  it holds: fill, gaps, squeeze, speed, far, clock, carrier, dest, model, decide\n"
+            "  to remove one: ~stages.fill\n  set by: command line",
+        ),
+        (
+            "pipeline={a: 1}",
+            "pipeline: a file is chosen by its name, pipeline=NAME; what it says is changed by keys of its "
+            "own\n  such as: stages.LABEL.OPTION=VALUE\n  set by: command line",
+        ),
+        (
+            "experiment.a=1",
+            "experiment.a: a file is chosen by its name, experiment=NAME; what it says is changed by keys of "
+            "its own\n  such as: stages.LABEL.OPTION=VALUE\n  set by: command line",
+        ),
+        ("bundle=[a]", "bundle: must be the path of a folder, not ['a']"),
+        (
+            f"keep={'[' * 5000}{']' * 5000}",
+            "keep: its lists and mappings stand too deep in one another\n  set by: command line",
+        ),
+        *(
+            (
+                f"{key}=x",
+                f"{key}: has no effect: Hydra only composes the config here, and nothing reads its own "
+                "settings\n  set by: command line",
+            )
+            for key in ("hydra.run.dir", "hydra.job.chdir", "hydra/job_logging")
+        ),
+        (
             "hydra.searchpath=[elsewhere]",
             "hydra.searchpath: the search path is the engine's; name a folder of your own with --config-dir\n"
             "  set by: command line",
@@ -487,3 +516,31 @@ def test_the_config_is_a_value() -> None:
     first, second = compose(["pipeline=flights"]), compose(["pipeline=flights"])
     assert isinstance(first, Config)
     assert first == second
+
+
+@pytest.mark.parametrize("null", ["source=null", "~source"])
+def test_what_is_left_out_and_changed(null: str) -> None:
+    assert mistake("pipeline=flights", "source.path=x.csv", null) == (
+        "source: source=null leaves it out, and source.path=x.csv changes it; remove one\n"
+        "  set by: command line"
+    )
+
+
+def test_defaults_lists_in_a_circle(mine: Path) -> None:
+    write(mine / "pipeline/self.yaml", "# @package _global_\ndefaults: [self, _self_]\n")
+    assert mistake("pipeline=self", config_dir=mine) == (
+        "own/pipeline/self.yaml, defaults: the lists run in a circle: pipeline/self → pipeline/self"
+    )
+    write(mine / "pipeline/one.yaml", "# @package _global_\ndefaults: [two, _self_]\n")
+    write(mine / "pipeline/two.yaml", "# @package _global_\ndefaults: [/pipeline/one, _self_]\n")
+    assert mistake("pipeline=one", config_dir=mine) == (
+        "own/pipeline/one.yaml, defaults: the lists run in a circle: "
+        "pipeline/one → pipeline/two → pipeline/one"
+    )
+
+
+def test_yaml_that_is_nested_too_deep(mine: Path) -> None:
+    write(mine / "pipeline/deep.yaml", MINE + f"keep: {'[' * 5000}{']' * 5000}\n")
+    assert mistake("pipeline=deep", config_dir=mine) == (
+        "own/pipeline/deep.yaml: its lists and mappings stand too deep in one another"
+    )

@@ -127,7 +127,7 @@ def test_the_caret_stands_under_the_character_in_a_long_text_of_several_lines() 
     assert head[len(caret) - 1] == "?"
     assert head.startswith(f"'?' has no meaning here at position {text.index('?') + 1}: '…")
     assert head.endswith("…'")
-    assert len(head) < 200
+    assert len(head) < 130
 
 
 def test_the_caret_moves_with_the_place_that_a_mistake_names() -> None:

@@ -340,6 +340,7 @@ SET_BY = "\n  set by: conf/pipeline/p.yaml"
             {"split": {"valid": 0.5, "test": 0.5}},
             "split: valid and test are 1 of the rows together, so none is left for train",
         ),
+        ({"split": {"seed": -1}}, "split.seed: must be at least 0, not -1"),
         ({"split": {"gap": -1}}, "split.gap: must be at least 0, not -1"),
         ({"split": "time"}, "split: must be a mapping such as {kind: time, column: NAME}, not 'time'"),
         ({"keep": ["a", "b", "a"]}, "keep: 'a' stands in it twice"),

@@ -112,8 +112,10 @@ def test_too_many_bad_rows_end_the_run_and_nothing_is_written(
     assert [item.name for item in tmp_path.iterdir()] == ["in.csv"]
 
 
-@pytest.mark.parametrize("most", [2, 0.2, 1.0])
-def test_bad_rows_go_to_the_rejects(pipeline: Pipeline, dirty: Path, tmp_path: Path, most: float) -> None:
+@pytest.mark.parametrize("most", [2, 0.2, 0.99, None])
+def test_bad_rows_go_to_the_rejects(
+    pipeline: Pipeline, dirty: Path, tmp_path: Path, most: float | None
+) -> None:
     summary = run(pipeline, dirty, tmp_path / "out.parquet", rejects=Rejects(max=most), batch_rows=4)
     assert (summary.rows_in, summary.rows_out, summary.rejected) == (10, 8, 2)
     assert summary.rejects == tmp_path / "out.rejects.parquet"
@@ -192,11 +194,115 @@ def test_a_kept_column_takes_the_type_of_the_first_file(pipeline: Pipeline, tmp_
 
 def test_a_kept_column_that_is_no_utf8_is_named(pipeline: Pipeline, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(b"id,n,m\n\xff,1,1\n")
-    with pytest.raises(DataError, match="column 'id' can't be kept as string"):
+    with pytest.raises(DataError, match="id: expected text, found bytes that are no UTF-8"):
         run(pipeline, tmp_path / "in.csv", tmp_path / "out.parquet")
 
 
-@pytest.mark.parametrize("most", [-1, 1.5, True])
-def test_what_may_be_allowed(most: Any) -> None:
-    with pytest.raises(ConfigError, match=r"rejects\.max: expected a count \(100\) or a share \(0\.01\)"):
+EXPECTED = "rejects.max: expected a count (100), a share below 1 (0.01), or null: as many as there are; "
+
+
+@pytest.mark.parametrize(
+    ("most", "message"),
+    [
+        (-1, "found -1"),
+        (-0.5, "found -0.5"),
+        (float("nan"), "found nan"),
+        (True, "found True"),
+        (1.0, "1.0 is no share below 1\n  as a count: rejects.max=1; all rows: rejects.max=null"),
+        (1e3, "1000.0 is no share below 1\n  as a count: rejects.max=1000; all rows: rejects.max=null"),
+        (float("inf"), "inf is no share below 1\n  all rows: rejects.max=null"),
+    ],
+)
+def test_what_may_not_be_allowed(most: Any, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
         Rejects(max=most)
+    assert str(caught.value) == EXPECTED + message
+
+
+# -- source, sink and rejects stand apart
+
+
+def test_the_rejects_never_take_the_place_of_the_source(
+    pipeline: Pipeline, source: Path, tmp_path: Path
+) -> None:
+    for path in (source, tmp_path / "link.parquet"):
+        if path != source:
+            path.symlink_to(source)
+        with pytest.raises(DataError) as caught:
+            run(
+                pipeline, source, tmp_path / "out.parquet", {"mode": "replace"}, rejects=Rejects(str(path), 5)
+            )
+        assert str(caught.value) == (
+            f"{path}: the file of rejects is what the batch reads; set rejects.path to another path"
+        )
+    assert pq.read_table(source).num_rows == 1000
+
+
+@pytest.mark.parametrize("name", ["out.csv", "./sub/../out.csv"])
+def test_the_rejects_are_not_the_sink(pipeline: Pipeline, source: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "sub").mkdir()
+    path = f"{tmp_path}/{name}"
+    with pytest.raises(DataError) as caught:
+        run(pipeline, source, tmp_path / "out.csv", {"mode": "replace"}, rejects=Rejects(path, 5))
+    assert str(caught.value) == (
+        f"{Path(path)}: the file of rejects is the sink; set rejects.path to another path"
+    )
+
+
+def test_the_rejects_do_not_lie_in_the_sink(pipeline: Pipeline, source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(DataError) as caught:
+        run(pipeline, source, out, rejects=Rejects(str(out / "bad.csv"), 5))
+    assert str(caught.value) == (
+        f"{out}/bad.csv: the file of rejects lies in the sink, {out}, which holds answers alone; "
+        "set rejects.path to another path"
+    )
+    assert not out.exists()
+
+
+def test_a_sink_that_holds_the_source_is_refused(pipeline: Pipeline, tmp_path: Path) -> None:
+    data = tmp_path / "out"
+    data.mkdir()
+    part = data / "part-00000.parquet"
+    pq.write_table(table(), part)
+    with pytest.raises(DataError) as caught:
+        run(pipeline, part, data, {"mode": "replace"})
+    assert str(caught.value) == (
+        f"{data}: the sink is a folder that holds what the batch reads, {part}; write to another path"
+    )
+    assert pq.read_table(part).num_rows == 1000
+
+
+@pytest.mark.parametrize("inside", ["scores.parquet", "scores", "deep/scores.csv"])
+def test_a_sink_in_the_folder_that_is_read_is_refused(
+    pipeline: Pipeline, source: Path, tmp_path: Path, inside: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        run(pipeline, tmp_path, tmp_path / inside)
+    assert str(caught.value) == (
+        f"{tmp_path / inside}: the sink lies in the folder that the batch reads, {tmp_path}, so that the next"
+        " run would read it, too; write to another path"
+    )
+    assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.parametrize("name", ["notes.csv", "notes.parquet"])
+def test_only_rejects_of_an_earlier_run_are_replaced(
+    pipeline: Pipeline, source: Path, tmp_path: Path, name: str
+) -> None:
+    notes = tmp_path / name
+    notes.write_text("a,b\n1,2\n")
+    with pytest.raises(DataError) as caught:
+        run(pipeline, source, tmp_path / "out.csv", {"mode": "replace"}, rejects=Rejects(str(notes), 5))
+    assert str(caught.value) == (
+        f"{notes}: not replaced, since it is no file of rejects that a batch wrote; "
+        "set rejects.path to another path"
+    )
+    assert notes.read_text() == "a,b\n1,2\n"
+
+
+def test_old_rejects_stay_where_the_run_fails(pipeline: Pipeline, dirty: Path, tmp_path: Path) -> None:
+    run(pipeline, dirty, tmp_path / "out.csv", rejects=Rejects(max=2))
+    with pytest.raises(DataError):
+        run(pipeline, dirty, tmp_path / "out.csv", {"mode": "replace"})
+    assert (tmp_path / "out.rejects.csv").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -263,7 +265,8 @@ def test_a_folder_with_other_things_in_it_is_never_replaced(tmp_path: Path) -> N
     with pytest.raises(DataError) as caught:
         write(tmp_path, pa.table({"x": [1]}), mode="replace")
     assert (
-        str(caught.value) == f"{tmp_path}: not replaced, since it holds more than a batch's parts: thesis.tex"
+        str(caught.value) == f"{tmp_path}: the folder holds more than a batch's parts, and is neither written"
+        " to nor replaced: thesis.tex"
     )
 
 
@@ -323,6 +326,16 @@ def test_csv_refuses_columns_it_cannot_hold_before_anything_is_written(tmp_path:
             {"use": "csv", "path": "x", "delimiter": ";;"},
             "source.delimiter: expected one character, found ';;'",
         ),
+        *(
+            (
+                {"use": "csv", "path": "x", "delimiter": mark},
+                f"source.delimiter: {mark!r} can't part fields: quotes and line breaks have a meaning of "
+                "their own in CSV",
+            )
+            for mark in ('"', "\r", "\n", "\0")
+        ),
+        ({"use": ["a"], "path": "x"}, "source.use: expected one of auto, parquet, csv, found ['a']"),
+        ([1], "source: expected a mapping such as {path: rows.parquet}, found [1]"),
     ],
 )  # fmt: skip
 def test_mistakes_in_a_source(config: dict[str, Any], message: str) -> None:
@@ -339,6 +352,86 @@ def test_mistakes_in_a_sink() -> None:
     )
     with pytest.raises(DataError, match=r"no format has the extension '\.xlsx'"):
         open_sink({"path": "x.xlsx"})
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"path": "x", "use": ["a"]}, "sink.use: expected one of auto, parquet, csv, found ['a']"),
+        ({"path": "x", "format": ["a"]}, "sink.format: expected parquet, csv, found ['a']"),
+        *(
+            (
+                {"path": path},
+                f"sink.path: {path!r} is a folder that a batch can't make or replace\n"
+                "  add a name: scores.parquet for one file, scores for a folder of parts",
+            )
+            for path in ("/", ".", "..", "a/..")
+        ),
+        ({"path": ".csv"}, "sink.path: a file's name is due in front of its ending, found '.csv'"),
+    ],
+)
+def test_sinks_that_could_be_nothing(config: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_sink(config)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("name", ["part-1.csv", "part-00000.txt", "_SUCCESS", "part-00000.csv.bak", "dir"])
+def test_what_is_no_part_is_never_replaced(tmp_path: Path, name: str) -> None:
+    out = tmp_path / "out"
+    write(out, pa.table({"x": [1]}), format="csv")
+    (out / name).touch() if name != "dir" else (out / "part-00001.csv").mkdir()
+    with pytest.raises(DataError, match="more than a batch's parts, and is neither written to nor replaced"):
+        write(out, pa.table({"x": [2]}), format="csv", mode="replace")
+    assert read(out / "part-00000.csv").to_pylist() == [{"x": "1"}]
+
+
+def test_looking_at_a_sink_makes_nothing(tmp_path: Path) -> None:
+    open_sink({"path": str(tmp_path / "a" / "b" / "x.csv")}).check()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError) as caught:
+        open_sink({"path": str(tmp_path / "file" / "b" / "x.csv")}).check()
+    assert str(caught.value) == (
+        f"{tmp_path}/file/b/x.csv: can't be written: {tmp_path}/file is a file, not a folder"
+    )
+
+
+def test_a_failed_run_takes_its_folders_back(tmp_path: Path) -> None:
+    schema = pa.schema([("x", pa.int64())])
+    sink = open_sink({"path": str(tmp_path / "a" / "b" / "x.csv")})
+    with pytest.raises(RuntimeError), sink.open(schema):
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("theirs", [False, True])
+def test_a_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, theirs: bool) -> None:
+    def refuse(self: Path, target: Path) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(self))
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    path, batch = tmp_path / "x.csv", pa.record_batch({"x": [1]})
+    if theirs:
+        with pytest.raises(DataError, match="File exists"), open_sink({"path": str(path)}).open(batch.schema):
+            path.write_text("theirs")
+        assert path.read_text() == "theirs"
+    else:
+        write(path, pa.table({"x": [1]}))
+        assert read(path).to_pylist() == [{"x": "1"}]
+    assert [item.name for item in tmp_path.iterdir()] == ["x.csv"]
+
+
+@pytest.mark.parametrize("path", ["/dev/null", "/dev/zero", "/proc/self/mem", "pipe"])
+def test_a_source_that_is_no_regular_file(tmp_path: Path, path: str) -> None:
+    if path == "pipe":
+        path = str(tmp_path / "pipe")
+        os.mkfifo(path)
+    with pytest.raises(DataError) as caught:
+        open_source({"path": path, "use": "csv"})
+    assert str(caught.value) == (
+        f"{path}: this is no regular file; write the rows to a file first, and read that"
+    )
 
 
 def test_a_single_file_may_have_any_name_if_its_format_is_said(tmp_path: Path) -> None:
