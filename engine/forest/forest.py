@@ -34,7 +34,6 @@ _TRANSFORMS = {
     "multi:softprob": "softprob",
     "multi:softmax": "softmax",
 }
-_LOGIT_BASE = (*_SIGMOID, "binary:logitraw")
 
 
 @dataclass(frozen=True)
@@ -198,7 +197,7 @@ def _base_margin(objective: str, version: Version) -> Callable[[np.float32], np.
             raise Unsupported(f"its base score {score} is not positive")
         return np.float32(log(float(score)))
 
-    if objective in _LOGIT_BASE:
+    if objective in _SIGMOID:
         return logit
     return logarithm if objective in _EXP else lambda score: score
 
