@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from engine.jit.cache import Kernel, compile_kernel, kernel_name
+from engine.jit.target import level, lower_numba
 
 _CALLED = ("batch.py", "keys.py", "lowlevel.py", "output.py", "search.py", "vector.py", "walk.py")
+
+_LEVELS = (4, 5, 6, 7, 8)
 
 _ROW = """\
 from numba import float32, int64, njit, void
 
-from engine.forest.lowlevel import call
 from engine.forest.walk import walk_row
 
 
@@ -35,14 +37,45 @@ def one(features, scores, model):
 one = njit(void(float32[::1], float32[::1], int64), nogil=True, cache=True, error_model="numpy")(one)
 """
 
-_ROWS = """\
-from engine.forest.lowlevel import call, int64s
+_PERFECT = """\
+from engine.forest.lowlevel import int64s
+from engine.forest.vector import perfect
+
+evaluate = perfect({level!r}, {depth})
 
 
-def kernel(features, scores, model, rows, row, strides):
-    step = int64s(strides)
-    for i in range(rows):
-        call(row, features + i * step[0], scores + i * step[1], model, 0, 0, 0)
+def kernel(trees, count, ranks, sums, work, sizes):
+    s = int64s(sizes)
+    for i in range(count):
+        t = int64s(trees + 64 * i)
+        evaluate(t[0], t[1], ranks, sums + t[2], s[0], s[1], t[7], s[2])
+"""
+
+_LISTED = """\
+from engine.forest.batch import listed_trees
+
+
+def kernel(trees, count, ranks, sums, work, sizes):
+    listed_trees(trees, count, ranks, sums, work, sizes)
+"""
+
+_RANK = """\
+from engine.forest.lowlevel import int64s
+{imports}
+
+def kernel(record, column, ranks, count, tables, block):
+    r = int64s(record)
+    table, levels, highest = tables + r[1], r[2], r[5]
+    left, right = ranks + r[3] * block, ranks + r[4] * block
+{body}
+"""
+
+_BLOCK = """\
+from engine.forest.batch import score_block
+
+
+def kernel(features, scores, model, rows, work, a):
+    score_block(features, scores, model, rows, work)
 """
 
 
@@ -76,8 +109,6 @@ def _digest() -> str:
 @cache
 def compiled(source: str) -> Compiled:
     """Compile a source that defines ``kernel``, or load it from the cache folder."""
-    from engine.jit.target import lower_numba
-
     setting = lower_numba()
     full = f'"""Emitted by the forest compiler for {setting}; it calls {_digest()}."""\n\n{source}'
     kernel: Any = compile_kernel(full)
@@ -95,9 +126,31 @@ def row_kernel() -> Compiled:
     return compiled(_ROW)
 
 
-def rows_kernel() -> Compiled:
-    """``kernel(features, scores, model, rows, row kernel, strides)``: a few rows, one after the other.
+def block_kernel() -> Compiled:
+    """``kernel(features, scores, model, rows, work, 0)``: a block of rows; see `batch.score_block`."""
+    return compiled(_BLOCK)
 
-    ``strides`` points to two int64: the bytes of a row's features and of its scores.
-    """
-    return compiled(_ROWS)
+
+def perfect_kernel(depth: int) -> Compiled:
+    """Complete trees of this depth; called by the block kernel."""
+    return compiled(_PERFECT.format(level=level(), depth=depth))
+
+
+def listed_kernel() -> Compiled:
+    """Trees of any form; called by the block kernel."""
+    return compiled(_LISTED)
+
+
+def rank_kernel() -> Compiled:
+    """A column to its ranks; called by the block kernel."""
+    arguments = "(table, column, left, right, highest, count)"
+    if level() == "portable":
+        imports = "from engine.forest.search import search_plainly\n"
+        body = f"    search_plainly{arguments.replace('table,', 'table, levels,')}"
+    else:
+        lines = ["from engine.forest.vector import search\n"]
+        lines += [f"search_{n} = search({level()!r}, {n})" for n in _LEVELS]
+        imports = "\n".join(lines) + "\n"
+        cases = [f"levels == {n}:\n        search_{n}{arguments}" for n in _LEVELS]
+        body = "    if " + "\n    elif ".join(cases)
+    return compiled(_RANK.format(imports=imports, body=body))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 
 from engine.errors import ModelError
 from engine.forest.forest import Forest
-from engine.forest.kernels import row_kernel, rows_kernel
+from engine.forest.blocks import BLOCK, lay_out_blocks
+from engine.forest.kernels import block_kernel, row_kernel
 from engine.forest.output import KINDS
 from engine.forest.row import lay_out_row
 
@@ -48,8 +50,11 @@ class NativeScorer:
         self.row_address = kernel.address
         self.row_model = self._row.context.ctypes.data
         self._one = kernel.module.one
-        self._rows = rows_kernel().call
-        self._strides = np.array([4 * self.n_features, 4 * self.n_outputs], np.int64)
+        transform = KINDS.index(forest.transform)
+        self._blocks = lay_out_blocks(forest, transform, (self.row_address, self.row_model))
+        self._model = self._blocks.context.ctypes.data
+        self._many = block_kernel().call
+        self._here = threading.local()
 
     def many(self, features: NDArray[np.float32], threads: int = 1) -> NDArray[np.float32]:
         """Scores of a block of rows; see `engine.stage.Scorer`.
@@ -95,11 +100,11 @@ class NativeScorer:
         self._one(features, scores, self.row_model)
 
     def _block(self, rows: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
-        self._rows(
-            rows.ctypes.data, scores.ctypes.data, self.row_model, len(rows), self.row_address,
-            self._strides.ctypes.data,
-        )  # fmt: skip
+        work = getattr(self._here, "work", None)
+        if work is None:
+            work = self._here.work = self._blocks.new_work()
+        self._many(rows.ctypes.data, scores.ctypes.data, self._model, len(rows), work.ctypes.data, 0)
 
 
-_PART = 512
+_PART = 2 * BLOCK
 """Rows that one thread takes at least."""

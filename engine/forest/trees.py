@@ -153,7 +153,7 @@ def read_trees(
         offsets=offsets,
         left=placed.astype(np.int32),
         feature=np.where(inner, features, 0).astype(np.int32),
-        threshold=np.where(inner & (category < 0), conditions, np.float32(0)),
+        threshold=np.where(inner & (category < 0), _comparable(conditions), np.float32(0)),
         default_left=joined.whole("default_left")[order].astype(bool) & inner,
         category=category,
         sets=sets,
@@ -161,6 +161,11 @@ def read_trees(
         group=np.where(width > 1, 0, groups).astype(np.int32),
         depth=depth,
     )
+
+
+def _comparable(thresholds: NDArray[np.float32]) -> NDArray[np.float32]:
+    """No number is below NaN, and none below -inf: the second has a place in an order."""
+    return np.where(np.isnan(thresholds), np.float32(-np.inf), thresholds)
 
 
 def whole(values: Any) -> NDArray[np.int64]:
