@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from engine.errors import ModelError
-from engine.forest.forest import Forest, read_document, read_forest
+from engine.forest.forest import read_document, read_forest
 from engine.forest.model import read_model
+from engine.forest.oracle import Crashed, Refused, predict_apart
 from engine.forest.trees import Unsupported
-from engine.forest.verify import crash, difference, release, remembered, xgboost_version
-from engine.forest.xgb import XGBoostScorer
+from engine.forest.verify import difference, release, remembered, xgboost_version
+from engine.forest.xgb import XGBoostScorer, first_line
 from engine.stage import Scorer
 
 MODES = ("auto", "native", "xgboost")
 """What ``scorer:`` may say."""
 
 
-def choose_scorer(data: bytes, where: str = "the model", mode: str = "auto") -> Scorer:
+def choose_scorer(
+    data: bytes, where: str = "the model", mode: str = "auto", *, trusted: bool = False
+) -> Scorer:
     """The scorer of a saved model.
 
     The native scorer is compared with the installed XGBoost on hard rows first. What comes of it is kept in
@@ -28,6 +31,9 @@ def choose_scorer(data: bytes, where: str = "the model", mode: str = "auto") -> 
         The file or stage, for messages.
     mode : {"auto", "native", "xgboost"}
         ``auto``: native if it is supported and equal, else XGBoost, and ``note`` says why.
+    trusted : bool
+        The model was trained here. Any other is read by XGBoost in a child process first, because XGBoost
+        ends the process on some damaged models.
 
     Raises
     ------
@@ -45,29 +51,54 @@ def choose_scorer(data: bytes, where: str = "the model", mode: str = "auto") -> 
     """
     if mode not in MODES:
         raise ValueError(f"mode is {mode!r}; it may be {', '.join(MODES)}")
-    if not data.lstrip()[:1] == b"{":
+    if data.lstrip()[:1] != b"{":
         read_model(data, where)  # says what it is instead
     installed = xgboost_version()
     reason = ""
-    forest: Forest | None = None
     try:
         forest = read_forest(read_document(data, where), where, release(installed))
         if mode != "xgboost":
             from engine.forest.native import NativeScorer
 
             native = NativeScorer(forest, where)
-            found = remembered(data, "native", lambda: difference(native, data))
+            found = remembered(data, "native", lambda: difference(native, data, trusted))
             if found is None:
                 native.note += f"; equal to XGBoost {installed}"
                 return native
             reason = f"{found}; please report this"
     except Unsupported as error:
         reason = str(error)
+    except (Refused, Crashed) as error:
+        raise _unreadable(where, installed, error) from error
     if mode == "native":
         raise ModelError(f"{where} can't be scored natively: {reason}; use scorer: auto or xgboost")
-    if forest is None and (how := remembered(data, "crash", lambda: crash(data))):
-        raise ModelError(f"{where} is damaged: XGBoost {installed} can't survive loading it ({how})")
+    if not trusted:
+        try_apart(data, where)
     scorer = XGBoostScorer(read_model(data, where), where)
     if reason:
         scorer.note += f"; not native: {reason}"
     return scorer
+
+
+def try_apart(data: bytes, where: str) -> None:
+    """See that XGBoost survives a model, once, in a child process.
+
+    Raises
+    ------
+    ModelError
+        It doesn't, or refuses it.
+    """
+
+    def attempt() -> None:
+        predict_apart(data, None)
+
+    try:
+        remembered(data, "survives", attempt)
+    except (Refused, Crashed) as error:
+        raise _unreadable(where, xgboost_version(), error) from error
+
+
+def _unreadable(where: str, installed: str, error: Exception) -> ModelError:
+    if isinstance(error, Crashed):
+        return ModelError(f"{where} is damaged: XGBoost {installed} doesn't survive it: {error}")
+    return ModelError(f"{where}: XGBoost {installed} can't load it: {first_line(error)}")

@@ -19,6 +19,9 @@ from engine.forest.trees import Damaged, Trees, Unsupported, numbers, read_trees
 
 Version = tuple[int, int]
 
+MOST_FEATURES = 2**24
+"""Features of a model, at most; each row holds them all."""
+
 _SIGMOID = ("reg:logistic", "binary:logistic")
 _EXP = ("count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "survival:aft")
 _IDENTITY = (
@@ -129,7 +132,7 @@ def _learner(learner: Mapping[str, Any], version: Version) -> Forest:
     objective = str(learner["objective"]["name"])
     n_features = int(parameters["num_feature"])
     n_groups = max(int(parameters.get("num_class", 0)), int(parameters.get("num_target", 1)), 1)
-    if not 0 <= n_features < 2**31 or n_groups > 2**16:
+    if not 0 <= n_features <= MOST_FEATURES or n_groups > 2**16:
         raise Damaged(f"it says that it has {n_features} features and {n_groups} outputs")
     model, weights = _booster(learner["gradient_booster"])
     documents = list(model["trees"])

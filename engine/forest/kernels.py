@@ -16,7 +16,7 @@ from typing import Any
 from engine.jit.cache import Kernel, compile_kernel, kernel_name
 from engine.jit.target import level, lower_numba
 
-_CALLED = ("batch.py", "keys.py", "lowlevel.py", "output.py", "search.py", "vector.py", "walk.py")
+_CALLED = ("batch.py", "lowlevel.py", "output.py", "search.py", "trees.py", "vector.py", "walk.py")
 
 _LEVELS = (4, 5, 6, 7, 8)
 

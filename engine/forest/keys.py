@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.forest.trees import GREATEST_CATEGORY, Trees
+from engine.forest.trees import Trees, Unsupported
 
 LEAST = -(2**31)
 """The key of what always goes left."""
 GREATEST = 2**31 - 1
 """The key of what always goes right."""
+_MOST_MEMBERS = 2**26
 
 
 def keys_of(thresholds: NDArray[np.float32]) -> NDArray[np.int32]:
@@ -56,14 +57,21 @@ class CategorySlots:
 
 
 def category_slots(trees: Trees) -> CategorySlots:
-    """The questions on categories that a model asks, each once."""
+    """The questions on categories that a model asks, each once.
+
+    Raises
+    ------
+    Unsupported
+        The sets are too large.
+    """
     node = np.full(len(trees.left), -1, np.int32)
     places: list[int] = []
     members: list[NDArray[np.uint8]] = [np.zeros(1, np.uint8)]
     at = 1
     for found in trees.sets:
         size = int(found[-1]) + 1 if len(found) else 0
-        assert size <= GREATEST_CATEGORY
+        if at + size > _MOST_MEMBERS:
+            raise Unsupported(f"its sets of categories take more than {_MOST_MEMBERS:,} bytes")
         listed = np.zeros(size, np.uint8)
         listed[found] = 1
         members.append(listed)

@@ -25,7 +25,19 @@ int8s = _pointer(types.int8)
 uint32s = _pointer(types.uint32)
 uint64s = _pointer(types.uint64)
 
-__all__ = ["call", "expf", "float32s", "float64s", "int32s", "int8s", "int64s", "stack", "uint8s", "uint32s", "uint64s"]
+__all__ = [
+    "call",
+    "expf",
+    "float32s",
+    "float64s",
+    "int32s",
+    "int8s",
+    "int64s",
+    "stack",
+    "uint8s",
+    "uint32s",
+    "uint64s",
+]
 
 _I64 = ir.IntType(64)
 

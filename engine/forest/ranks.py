@@ -70,7 +70,8 @@ def rank(trees: Trees) -> Ranks:
     searches: list[list[int]] = []
     tables: list[NDArray[np.float32]] = []
     size, n_slots = 0, _FIRST
-    for feature, part in zip(features.tolist(), np.split(nodes, starts[1:]), strict=True):
+    parts = np.split(nodes, starts[1:]) if len(nodes) else []
+    for feature, part in zip(features.tolist(), parts, strict=True):
         thresholds, place = np.unique(trees.threshold[part], return_inverse=True)
         slots = np.full((-(-len(thresholds) // MOST), 2), _UNUSED, np.int32)
         side = (~trees.default_left[part]).astype(int)

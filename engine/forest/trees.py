@@ -287,7 +287,9 @@ def _categories(
                 distinct[key] = len(sets)
                 sets.append(found)
             category[start + node] = distinct[key]
-    types = [tree.get("split_type", np.zeros(n, int)) for tree, n in zip(documents, joined.lengths, strict=True)]
+    types = [
+        tree.get("split_type", np.zeros(n, int)) for tree, n in zip(documents, joined.lengths, strict=True)
+    ]
     by_set = np.concatenate(joined._checked("split_type", list(map(whole, types))))[order] == 1
     found = category[order]
     if ((found >= 0) != by_set)[inner].any():

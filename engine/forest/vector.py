@@ -93,7 +93,9 @@ def search(level: str, levels: int) -> Any:
     ``highest``.
     """
 
-    def build(typingctx: Any, table: Any, column: Any, left: Any, right: Any, highest: Any, count: Any) -> Any:
+    def build(
+        typingctx: Any, table: Any, column: Any, left: Any, right: Any, highest: Any, count: Any
+    ) -> Any:
         def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             table, column, left, right, highest, count = args
             lanes = LANES[level]

@@ -5,19 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.forest.forest import Forest, Version
 from engine.forest.native import NativeScorer
+from engine.forest.oracle import predict, predict_apart
 
 ROWS = 384
 """Rows that are compared, at most."""
@@ -88,24 +87,7 @@ def rows_around(forest: Forest, rows: int = ROWS, seed: int = 0) -> NDArray[np.f
     return out
 
 
-def oracle(data: bytes, rows: NDArray[np.float32], dart: bool, n_outputs: int) -> NDArray[np.float32]:
-    """Predictions of the installed XGBoost, which it imports.
-
-    ``inplace_predict``, but for DART before 3.3, where it differs from ``predict``.
-    """
-    import xgboost
-
-    booster = xgboost.Booster({"nthread": 1}, model_file=bytearray(data))
-    if dart and release(xgboost.__version__) < (3, 3):
-        types = booster.feature_types
-        matrix = xgboost.DMatrix(rows, nthread=1, feature_types=types, enable_categorical=True)
-        found: Any = booster.predict(matrix, validate_features=False)
-    else:
-        found = booster.inplace_predict(rows, validate_features=False)
-    return np.asarray(found, np.float32).reshape(len(rows), n_outputs)
-
-
-def difference(scorer: NativeScorer, data: bytes) -> str | None:
+def difference(scorer: NativeScorer, data: bytes, trusted: bool) -> str | None:
     """How the native scorer differs from XGBoost on hard rows; None: in no bit.
 
     Parameters
@@ -113,9 +95,19 @@ def difference(scorer: NativeScorer, data: bytes) -> str | None:
     scorer : NativeScorer
     data : bytes
         The model, UBJSON or JSON.
+    trusted : bool
+        Whether XGBoost may read it in this process.
+
+    Raises
+    ------
+    Refused, Crashed
+        XGBoost can't read the model.
     """
     rows = rows_around(scorer.forest)
-    wanted = oracle(data, rows, scorer.forest.dart, scorer.n_outputs)
+    predicted = (predict if trusted else predict_apart)(data, rows)
+    if predicted.size != len(rows) * scorer.n_outputs:
+        return f"XGBoost gives {predicted.size} predictions for {len(rows)} rows, not {scorer.n_outputs} each"
+    wanted = predicted.reshape(len(rows), scorer.n_outputs)
     for found, way in ((scorer.many(rows), "a block"), (_one_by_one(scorer, rows), "one row")):
         part = wanted[: len(found)]
         differs = found.view(np.uint32) != part.view(np.uint32)
@@ -135,7 +127,14 @@ def _one_by_one(scorer: NativeScorer, rows: NDArray[np.float32]) -> NDArray[np.f
 # -- what was found out, kept in the cache folder
 
 
-def remembered(data: bytes, question: str, find_out: Any) -> str | None:
+def checks_folder() -> Path:
+    """Where answers are kept."""
+    from engine.jit.cache import cache_folder
+
+    return cache_folder() / "checks"
+
+
+def remembered(data: bytes, question: str, find_out: Callable[[], str | None]) -> str | None:
     """The answer to a question about a model, found out once for these packages and this processor.
 
     Parameters
@@ -147,18 +146,16 @@ def remembered(data: bytes, question: str, find_out: Any) -> str | None:
     find_out : callable
         Called where the answer isn't known; a text, or None for "nothing is wrong".
     """
-    from engine.jit.cache import cache_folder
-
     key = {"model": hashlib.sha256(data).hexdigest(), "question": question, **_here()}
     name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
-    path = cache_folder() / "checks" / f"{name}.json"
+    path = checks_folder() / f"{name}.json"
     try:
         stored = json.loads(path.read_text())
         if stored["key"] == key and isinstance(stored["answer"], str | None):
             return stored["answer"]  # type: ignore[no-any-return]
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    answer: str | None = find_out()
+    answer = find_out()
     path.parent.mkdir(mode=0o700, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     with os.fdopen(handle, "w") as file:
@@ -184,29 +181,3 @@ def _here() -> dict[str, str]:
         "libm": libm.fingerprint(),
         **{package: metadata.version(package) for package in ("numba", "llvmlite")},
     }
-
-
-# -- models that only XGBoost can read
-
-_TRIAL = """
-import sys, numpy, xgboost
-booster = xgboost.Booster({"nthread": 1}, model_file=bytearray(sys.stdin.buffer.read()))
-rows = numpy.zeros((2, booster.num_features()), numpy.float32)
-rows[1] = numpy.nan
-try:
-    booster.inplace_predict(rows, validate_features=False)
-except xgboost.core.XGBoostError:
-    pass
-"""
-
-
-def crash(data: bytes) -> str | None:
-    """How XGBoost dies of a model, tried in a child process; None: it doesn't."""
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", _TRIAL], input=data, capture_output=True, timeout=300, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return "it takes more than five minutes"
-    # An ordinary error is raised again, with its words, where the model is loaded.
-    return f"the process ended with signal {-done.returncode}" if done.returncode < 0 else None

@@ -12,12 +12,9 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from engine.forest.keys import GREATEST_CATEGORY
 from engine.forest.lowlevel import float32s, int32s, int64s, stack, uint8s, uint64s
 from engine.forest.output import predict
-
-SIDE_BY_SIDE = 8
-"""Trees that are walked together."""
+from engine.forest.trees import GREATEST_CATEGORY
 
 _int32 = np.int32
 _uint32 = np.uint32

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from engine.errors import ModelError
+from engine.forest import oracle
 from engine.forest.forest import read_document, read_forest
 from engine.forest.native import NativeScorer
 from tests.forest import zoo
@@ -109,12 +110,10 @@ def test_hand_edited_thresholds() -> None:
 
     # JSON as XGBoost writes it knows Infinity, not 1e999.
     data = zoo.edited("binary", change)
-    from engine.forest import verify
-
     forest = read_forest(read_document(data, "odd"), "odd", zoo.RELEASE)
     rng = np.random.default_rng(0)
     x = rng.choice(np.array([*odd, np.nan, 1.0, -1.0, 0.49999997, 2e-45], np.float32), (1500, zoo.N_FEATURES))
-    wanted = verify.oracle(data, x, False, 1)
+    wanted = oracle.predict(data, x)
     assert zoo.bits(NativeScorer(forest).many(x)) == zoo.bits(wanted)
     assert zoo.bits(one_by_one(NativeScorer(forest), x)) == zoo.bits(wanted)
 
