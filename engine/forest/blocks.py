@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engine.forest.forest import Forest
 from engine.forest.ranks import Ranks, rank
 from engine.forest.shapes import Shapes, choose_shapes
-from engine.forest.trees import Trees, Unsupported
+from engine.forest.trees import Trees, UnsupportedError
 
 TILE, BLOCK = 64, 256
 """The same as in the kernels, which need numba and this does not."""
@@ -59,7 +59,7 @@ def lay_out_blocks(forest: Forest, transform: int, row: tuple[int, int]) -> Bloc
 
     Raises
     ------
-    Unsupported
+    UnsupportedError
         It has too many thresholds.
     """
     from engine.forest import kernels
@@ -67,7 +67,7 @@ def lay_out_blocks(forest: Forest, transform: int, row: tuple[int, int]) -> Bloc
     trees = forest.trees
     ranks = rank(trees)
     if ranks.n_slots * BLOCK >= 2**24:
-        raise Unsupported(f"it needs {ranks.n_slots:,} columns of ranks")
+        raise UnsupportedError(f"it needs {ranks.n_slots:,} columns of ranks")
     shapes = choose_shapes(trees)
     layout = _Layout(trees, ranks, shapes)
     addresses = {True: 0, False: 0}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from engine.errors import ModelError
 from engine.forest.forest import read_document, read_forest
 from engine.forest.model import read_model
-from engine.forest.oracle import Crashed, Refused, predict_apart
-from engine.forest.trees import Unsupported
+from engine.forest.oracle import CrashedError, RefusedError, predict_apart
+from engine.forest.trees import UnsupportedError
 from engine.forest.verify import difference, release, remembered, xgboost_version
 from engine.forest.xgb import XGBoostScorer, first_line
 from engine.stage import Scorer
@@ -66,9 +66,9 @@ def choose_scorer(
                 native.note += f"; equal to XGBoost {installed}"
                 return native
             reason = f"{found}; please report this"
-    except Unsupported as error:
+    except UnsupportedError as error:
         reason = str(error)
-    except (Refused, Crashed) as error:
+    except (RefusedError, CrashedError) as error:
         raise _unreadable(where, installed, error) from error
     if mode == "native":
         raise ModelError(f"{where} can't be scored natively: {reason}; use scorer: auto or xgboost")
@@ -94,11 +94,11 @@ def try_apart(data: bytes, where: str) -> None:
 
     try:
         remembered(data, "survives", attempt)
-    except (Refused, Crashed) as error:
+    except (RefusedError, CrashedError) as error:
         raise _unreadable(where, xgboost_version(), error) from error
 
 
 def _unreadable(where: str, installed: str, error: Exception) -> ModelError:
-    if isinstance(error, Crashed):
+    if isinstance(error, CrashedError):
         return ModelError(f"{where} is damaged: XGBoost {installed} doesn't survive it: {error}")
     return ModelError(f"{where}: XGBoost {installed} can't load it: {first_line(error)}")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engine.errors import ModelError
 from engine.expr import libm
 from engine.forest import ubjson
-from engine.forest.trees import Damaged, Trees, Unsupported, numbers, read_trees, whole
+from engine.forest.trees import DamagedError, Trees, UnsupportedError, numbers, read_trees, whole
 
 Version = tuple[int, int]
 
@@ -108,7 +108,7 @@ def read_forest(document: Any, where: str, version: Version) -> Forest:
     ------
     ModelError
         The model is damaged.
-    Unsupported
+    UnsupportedError
         Only XGBoost can score it.
 
     Examples
@@ -133,20 +133,20 @@ def _learner(learner: Mapping[str, Any], version: Version) -> Forest:
     n_features = int(parameters["num_feature"])
     n_groups = max(int(parameters.get("num_class", 0)), int(parameters.get("num_target", 1)), 1)
     if not 0 <= n_features <= MOST_FEATURES or n_groups > 2**16:
-        raise Damaged(f"it says that it has {n_features} features and {n_groups} outputs")
+        raise DamagedError(f"it says that it has {n_features} features and {n_groups} outputs")
     model, weights = _booster(learner["gradient_booster"])
     documents = list(model["trees"])
     stated = int(model["gbtree_model_param"]["num_trees"])
     groups = whole(model["tree_info"])
     if not len(documents) == len(groups) == stated:
-        raise Damaged(f"it says {stated} trees, but holds {len(documents)}, with {len(groups)} outputs")
+        raise DamagedError(f"it says {stated} trees, but holds {len(documents)}, with {len(groups)} outputs")
     if len(groups) and not 0 <= groups.min() <= groups.max() < n_groups:
-        raise Damaged(f"a tree adds to an output that is none of its {n_groups}")
+        raise DamagedError(f"a tree adds to an output that is none of its {n_groups}")
     if weights is not None and len(weights) != len(documents):
-        raise Damaged(f"it has {len(weights)} weights for {len(documents)} trees")
+        raise DamagedError(f"it has {len(weights)} weights for {len(documents)} trees")
     trees = read_trees(documents, groups, weights, n_features, n_groups)
     if objective not in _TRANSFORMS:
-        raise Unsupported(f"its objective is {objective!r}")
+        raise UnsupportedError(f"its objective is {objective!r}")
     transform = _TRANSFORMS[objective]
     if objective == "reg:quantileerror" and version >= (3, 4) and n_groups > 1:
         transform = "sorted"
@@ -160,7 +160,7 @@ def _booster(booster: Mapping[str, Any]) -> tuple[Mapping[str, Any], NDArray[np.
     if name == "dart":
         return booster["gbtree"]["model"], numbers(booster["weight_drop"])
     if name != "gbtree":
-        raise Unsupported(f"its booster is {name!r}")
+        raise UnsupportedError(f"its booster is {name!r}")
     model = booster["model"]
     for holder in (model, booster):
         if len(holder.get("weight_drop", ())):
@@ -172,14 +172,14 @@ def _base_margins(text: str, objective: str, n_groups: int, version: Version) ->
     items = text.strip().strip("[]").split(",")
     scores = [single(item.strip()) for item in items]
     if len(scores) not in (1, n_groups):
-        raise Damaged(f"it has {len(scores)} base scores for {n_groups} outputs")
+        raise DamagedError(f"it has {len(scores)} base scores for {n_groups} outputs")
     if not all(map(math.isfinite, scores)):
-        raise Unsupported(f"its base score is {text}")
+        raise UnsupportedError(f"its base score is {text}")
     margin = _base_margin(objective, version)
     with np.errstate(all="ignore"):
         margins = np.array([margin(score) for score in scores], np.float32)
     if not np.isfinite(margins).all():
-        raise Unsupported(f"its base score {text} has no finite margin")
+        raise UnsupportedError(f"its base score {text} has no finite margin")
     return np.ascontiguousarray(np.broadcast_to(margins, n_groups))
 
 
@@ -192,12 +192,12 @@ def _base_margin(objective: str, version: Version) -> Callable[[np.float32], np.
         if version >= (3, 2):
             score = min(max(score, least), most)
         if not 0 < score < 1:
-            raise Unsupported(f"its base score {score} is no probability")
+            raise UnsupportedError(f"its base score {score} is no probability")
         return np.float32(-log(float(one / score - one)))
 
     def logarithm(score: np.float32) -> np.float32:
         if score <= 0:
-            raise Unsupported(f"its base score {score} is not positive")
+            raise UnsupportedError(f"its base score {score} is not positive")
         return np.float32(log(float(score)))
 
     if objective in _SIGMOID:
@@ -212,7 +212,7 @@ def single(text: str) -> np.float32:
     np.float32(1.0000001)
     """
     if len(text) > 64:
-        raise Damaged(f"a number has {len(text)} digits")
+        raise DamagedError(f"a number has {len(text)} digits")
     double = float(text)
     with np.errstate(over="ignore"):
         nearest = np.float32(double)

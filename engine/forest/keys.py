@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.forest.trees import Trees, Unsupported
+from engine.forest.trees import Trees, UnsupportedError
 
 LEAST = -(2**31)
 """The key of what always goes left."""
@@ -61,7 +61,7 @@ def category_slots(trees: Trees) -> CategorySlots:
 
     Raises
     ------
-    Unsupported
+    UnsupportedError
         The sets are too large.
     """
     node = np.full(len(trees.left), -1, np.int32)
@@ -71,7 +71,7 @@ def category_slots(trees: Trees) -> CategorySlots:
     for found in trees.sets:
         size = int(found[-1]) + 1 if len(found) else 0
         if at + size > _MOST_MEMBERS:
-            raise Unsupported(f"its sets of categories take more than {_MOST_MEMBERS:,} bytes")
+            raise UnsupportedError(f"its sets of categories take more than {_MOST_MEMBERS:,} bytes")
         listed = np.zeros(size, np.uint8)
         listed[found] = 1
         members.append(listed)

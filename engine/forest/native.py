@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import ModelError
-from engine.forest.forest import Forest
 from engine.forest.blocks import BLOCK, lay_out_blocks
+from engine.forest.forest import Forest
 from engine.forest.kernels import block_kernel, row_kernel
 from engine.forest.output import KINDS
 from engine.forest.row import lay_out_row
@@ -34,7 +34,7 @@ class NativeScorer:
 
     Raises
     ------
-    Unsupported
+    UnsupportedError
         The forest doesn't fit the kernels.
     """
 

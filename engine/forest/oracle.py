@@ -20,11 +20,11 @@ _REFUSED = 3
 _MOST_SECONDS = 600
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """XGBoost can't load or score the model; the text is its reason."""
 
 
-class Crashed(Exception):
+class CrashedError(Exception):
     """XGBoost ended the child process; the text says how."""
 
 
@@ -62,32 +62,38 @@ def predict_apart(data: bytes, rows: NDArray[np.float32] | None) -> NDArray[np.f
 
     Raises
     ------
-    Refused
-    Crashed
+    RefusedError
+    CrashedError
     """
-    sent = io.BytesIO()
-    np.save(sent, np.zeros((0, 0), np.float32) if rows is None else rows, allow_pickle=False)
+    sent = _bytes(np.zeros((0, 0), np.float32) if rows is None else rows)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         done = subprocess.run(
             # -P: the files beside this one are no modules of their own.
             [sys.executable, "-P", str(Path(__file__))],
-            input=sent.getvalue() + data,
+            input=sent + data,
             capture_output=True,
             timeout=_MOST_SECONDS,
             check=False,
             env=environment,
         )
     except subprocess.TimeoutExpired:
-        raise Crashed(f"it takes more than {_MOST_SECONDS // 60} minutes") from None
+        raise CrashedError(f"it takes more than {_MOST_SECONDS // 60} minutes") from None
     text = done.stderr.decode("utf-8", "replace")
     if done.returncode == _REFUSED:
-        raise Refused(text)
+        raise RefusedError(text)
+    if done.returncode < 0:
+        raise CrashedError(f"it ends the process with signal {-done.returncode}")
     if done.returncode:
-        how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
-        raise Crashed(f"it ends the process with {how}")
+        raise RuntimeError(f"the child process that runs XGBoost failed:\n{text}")
     found: NDArray[np.float32] = np.load(io.BytesIO(done.stdout), allow_pickle=False)
     return found
+
+
+def _bytes(array: NDArray[np.float32]) -> bytes:
+    made = io.BytesIO()
+    np.save(made, array, allow_pickle=False)
+    return made.getvalue()
 
 
 def _main() -> int:
@@ -103,7 +109,7 @@ def _main() -> int:
     except (xgboost.core.XGBoostError, ValueError) as error:
         sys.stderr.write(str(error))
         return _REFUSED
-    np.save(out, found, allow_pickle=False)
+    out.write(_bytes(found))
     out.flush()
     return 0
 

@@ -25,7 +25,7 @@ _MOST = np.float32(88.7)
 def sigmoid(x: Any) -> Any:
     """XGBoost's logistic function of a float32."""
     negative = -x
-    return _ONE / (expf(_MOST if _MOST < negative else negative) + _ONE)
+    return _ONE / (expf(_MOST if negative > _MOST else negative) + _ONE)
 
 
 @register_jitable  # type: ignore[untyped-decorator]

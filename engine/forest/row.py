@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.forest.forest import Forest
 from engine.forest.keys import LEAST, category_slots, keys_of
-from engine.forest.trees import Unsupported
+from engine.forest.trees import UnsupportedError
 
 _TOGETHER = 8
 _STACK = 2**17
@@ -40,7 +40,7 @@ def lay_out_row(forest: Forest, transform: int) -> Row:
 
     Raises
     ------
-    Unsupported
+    UnsupportedError
         It has too many features or nodes for packed nodes, or for the stack.
     """
     trees = forest.trees
@@ -49,11 +49,11 @@ def lay_out_row(forest: Forest, transform: int) -> Row:
     questions = category_slots(trees)
     n_slots = 1 + 2 * len(used) + questions.count
     if 4 * (n_slots + forest.n_groups) > _STACK:
-        raise Unsupported(f"it reads {len(used):,} features and has {forest.n_groups:,} outputs")
+        raise UnsupportedError(f"it reads {len(used):,} features and has {forest.n_groups:,} outputs")
     sizes = np.diff(trees.offsets)
     shift = int(sizes.max(initial=1)).bit_length()
     if n_slots.bit_length() + shift > 32:
-        raise Unsupported(f"a tree has {sizes.max():,} nodes and {len(used):,} features are read")
+        raise UnsupportedError(f"a tree has {sizes.max():,} nodes and {len(used):,} features are read")
     place = np.arange(len(trees.left)) - np.repeat(trees.offsets[:-1], sizes)
     slot = 1 + 2 * np.searchsorted(used, trees.feature) + ~trees.default_left
     slot = np.where(questions.node >= 0, 1 + 2 * len(used) + questions.node, slot)

@@ -22,11 +22,11 @@ GREATEST_CATEGORY = 16_777_216
 """Categories are numbered below this, so that float32 holds each."""
 
 
-class Unsupported(Exception):
+class UnsupportedError(Exception):
     """The model may be sound, but only XGBoost can score it; the text says why."""
 
 
-class Damaged(ValueError):
+class DamagedError(ValueError):
     """The model contradicts itself."""
 
 
@@ -99,21 +99,21 @@ def read_trees(
 
     Raises
     ------
-    Damaged
-    Unsupported
+    DamagedError
+    UnsupportedError
         Leaves of several sizes, or a tree that is too deep.
     """
     if not documents:
         return _no_trees()
     widths = {max(1, int(tree["tree_param"]["size_leaf_vector"])) for tree in documents}
     if len(widths) > 1 or not widths <= {1, n_groups}:
-        raise Unsupported(f"its leaves hold {sorted(widths)} numbers each for {n_groups} outputs")
+        raise UnsupportedError(f"its leaves hold {sorted(widths)} numbers each for {n_groups} outputs")
     width = widths.pop()
     left = [whole(tree["left_children"]) for tree in documents]
     starts = np.concatenate([[0], np.cumsum([len(part) for part in left])])
     joined = _Joined(documents, starts)
     if min(map(len, left)) < 1:
-        raise Damaged("a tree has no nodes")
+        raise DamagedError("a tree has no nodes")
     children = np.concatenate(left)
     right = joined.whole("right_children")
     base = np.repeat(starts[:-1], np.diff(starts))
@@ -121,7 +121,7 @@ def read_trees(
     inner = children != -1
     for side in (children, right):
         if ((side[inner] < 0) | (side[inner] >= count[inner])).any():
-            raise Damaged("a tree has a child outside its nodes")
+            raise DamagedError("a tree has a child outside its nodes")
     order, level = _breadth_first(starts, children + base, right + base, inner)
     tree_of = np.searchsorted(starts, order, "right") - 1
     by_tree = np.argsort(tree_of, kind="stable")
@@ -133,19 +133,19 @@ def read_trees(
     placed = np.where(inner, place[np.where(inner, (children + base)[order], 0)], -1)
     features = joined.whole("split_indices")[order]
     if inner.any() and not 0 <= features[inner].min() <= features[inner].max() < n_features:
-        raise Damaged(f"a tree splits on a feature that is none of the model's {n_features}")
+        raise DamagedError(f"a tree splits on a feature that is none of the model's {n_features}")
     conditions = joined.numbers("split_conditions")[order]
     if width == 1:
         values = np.where(inner, np.float32(0), conditions)[:, None]
     else:
         values = _vector_leaves(documents, order - starts[tree_of], offsets, inner, right[order], width)
     if not np.isfinite(values).all():
-        raise Damaged("a leaf's value is not finite")
+        raise DamagedError("a leaf's value is not finite")
     if weights is not None:
         with np.errstate(over="ignore"):
             values = values * weights[tree_of][:, None]
         if not np.isfinite(values).all():
-            raise Unsupported("a weighted leaf is not finite")
+            raise UnsupportedError("a weighted leaf is not finite")
     category, sets = _categories(documents, joined, starts, order, inner)
     depth = np.zeros(len(documents), np.int32)
     np.maximum.at(depth, tree_of, level.astype(np.int32))
@@ -173,12 +173,12 @@ def whole(values: Any) -> NDArray[np.int64]:
 
     Raises
     ------
-    Damaged
+    DamagedError
         Something else is there.
     """
     found = np.asarray(values)
     if found.ndim != 1 or (len(found) and found.dtype.kind not in "iub"):
-        raise Damaged("a list of whole numbers holds something else")
+        raise DamagedError("a list of whole numbers holds something else")
     return found.astype(np.int64)
 
 
@@ -187,12 +187,12 @@ def numbers(values: Any) -> NDArray[np.float32]:
 
     Raises
     ------
-    Damaged
+    DamagedError
         Something else is there.
     """
     found = np.asarray(values)
     if found.ndim != 1 or (len(found) and found.dtype.kind not in "iuf"):
-        raise Damaged("a list of numbers holds something else")
+        raise DamagedError("a list of numbers holds something else")
     with np.errstate(over="ignore"):
         return found.astype(np.float32)
 
@@ -212,7 +212,7 @@ class _Joined:
 
     def _checked(self, name: str, parts: list[Any]) -> list[Any]:
         if list(map(len, parts)) != self.lengths:
-            raise Damaged(f"the list {name!r} of a tree has not one item for each node")
+            raise DamagedError(f"the list {name!r} of a tree has not one item for each node")
         return parts
 
 
@@ -225,7 +225,7 @@ def _breadth_first(
     order, levels = [], []
     for level in range(DEEPEST + 2):
         if seen[front].any() or len(np.unique(front)) != len(front):
-            raise Damaged("a node of a tree has two parents, or is its own ancestor")
+            raise DamagedError("a node of a tree has two parents, or is its own ancestor")
         seen[front] = True
         order.append(front)
         levels.append(np.full(len(front), level))
@@ -233,7 +233,7 @@ def _breadth_first(
         if not len(split):
             return np.concatenate(order), np.concatenate(levels)
         front = np.column_stack([left[split], right[split]]).ravel()
-    raise Unsupported(f"a tree is more than {DEEPEST:,} splits deep")
+    raise UnsupportedError(f"a tree is more than {DEEPEST:,} splits deep")
 
 
 def _vector_leaves(
@@ -253,7 +253,7 @@ def _vector_leaves(
         at = (right if new else nodes)[part]
         leaf = ~inner[part]
         if len(stored) % width or ((at[leaf] < 0) | (at[leaf] >= len(stored) // width)).any():
-            raise Damaged("a leaf's numbers lie outside their list")
+            raise DamagedError("a leaf's numbers lie outside their list")
         values[part][leaf] = stored.reshape(-1, width)[at[leaf]]
     return values
 
@@ -275,11 +275,11 @@ def _categories(
         listed = whole(tree["categories"])
         begins, sizes = whole(tree["categories_segments"]), whole(tree["categories_sizes"])
         if not len(nodes) == len(begins) == len(sizes) or nodes.min() < 0 or nodes.max() >= n_nodes:
-            raise Damaged("a tree's lists of categories don't fit together")
+            raise DamagedError("a tree's lists of categories don't fit together")
         if (begins < 0).any() or (sizes < 0).any() or (begins > len(listed) - sizes).any():
-            raise Damaged("a set of categories lies outside its list")
+            raise DamagedError("a set of categories lies outside its list")
         if len(listed) and (listed.min() < 0 or listed.max() >= GREATEST_CATEGORY):
-            raise Damaged("a category is negative or too great")
+            raise DamagedError("a category is negative or too great")
         for node, begin, size in zip(nodes.tolist(), begins.tolist(), sizes.tolist(), strict=True):
             found = np.unique(listed[begin : begin + size])
             key = found.tobytes()
@@ -293,7 +293,7 @@ def _categories(
     by_set = np.concatenate(joined._checked("split_type", list(map(whole, types))))[order] == 1
     found = category[order]
     if ((found >= 0) != by_set)[inner].any():
-        raise Damaged("a split on categories has no set of them")
+        raise DamagedError("a split on categories has no set of them")
     return np.where(inner, found, -1).astype(np.int32), tuple(sets)
 
 

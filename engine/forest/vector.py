@@ -138,8 +138,8 @@ def perfect(level: str, depth: int, rows: int = TILE) -> Any:
     """
 
     def build(
-        typingctx: Any, nodes: Any, leaves: Any, ranks: Any, sums: Any, tiles: Any, width: Any, leaf_stride: Any,
-        sum_stride: Any,
+        typingctx: Any, nodes: Any, leaves: Any, ranks: Any, sums: Any, tiles: Any, width: Any,
+        leaf_stride: Any, sum_stride: Any,
     ) -> Any:  # fmt: skip
         def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             nodes, leaves, ranks, sums, tiles, width, leaf_stride, sum_stride = args

@@ -6,10 +6,10 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,7 +100,7 @@ def difference(scorer: NativeScorer, data: bytes, trusted: bool) -> str | None:
 
     Raises
     ------
-    Refused, Crashed
+    RefusedError, CrashedError
         XGBoost can't read the model.
     """
     rows = rows_around(scorer.forest)

@@ -1,8 +1,8 @@
 """One row through all trees: eight trees side by side, on keys, without allocation.
 
 Every step of a walk waits for memory twice, so eight trees take their steps together. A node is one
-64-bit number, ``key << 32 | slot << shift | left``; a leaf leads to itself (slot 0 is below every key), so all
-eight take as many steps as the deepest of them needs. Leaves are added in the order of the trees.
+64-bit number, ``key << 32 | slot << shift | left``; a leaf leads to itself (slot 0 is below every key), so
+all eight take as many steps as the deepest of them needs. Leaves are added in the order of the trees.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from engine.forest import verify
 from engine.forest.choose import choose_scorer
 from engine.forest.forest import read_document, read_forest, single
 from engine.forest.native import NativeScorer
-from engine.forest.trees import Unsupported
+from engine.forest.trees import UnsupportedError
 from tests.forest import zoo
 
 
@@ -170,7 +170,7 @@ def _score_somehow(data: bytes) -> None:
     try:
         forest = read_forest(read_document(data, "m"), "m", zoo.RELEASE)
         scorer = NativeScorer(forest)
-    except (ModelError, Unsupported):
+    except (ModelError, UnsupportedError):
         return
     if forest.n_features <= 1000:
         x = verify.rows_around(forest, 70)

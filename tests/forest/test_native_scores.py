@@ -120,7 +120,7 @@ def test_hand_edited_thresholds() -> None:
 
 def test_another_number_of_features_is_refused() -> None:
     scorer = NativeScorer(zoo.forest("binary"), "model.ubj")
-    with pytest.raises(ModelError, match="model.ubj takes 6 features"):
+    with pytest.raises(ModelError, match=r"model\.ubj takes 6 features"):
         scorer.many(np.zeros((2, 5), np.float32))
-    with pytest.raises(ModelError, match="model.ubj takes 6 features"):
+    with pytest.raises(ModelError, match=r"model\.ubj takes 6 features"):
         scorer.one(np.zeros(5, np.float32), np.zeros(1, np.float32))
