@@ -39,7 +39,7 @@ one = njit(void(float32[::1], float32[::1], int64), nogil=True, cache=True, erro
 
 _PERFECT = """\
 from engine.forest.lowlevel import int64s
-from engine.forest.vector import perfect
+from engine.forest.vector import TILE, perfect
 
 evaluate = perfect({level!r}, {depth})
 
@@ -48,7 +48,7 @@ def kernel(trees, count, ranks, sums, work, sizes):
     s = int64s(sizes)
     for i in range(count):
         t = int64s(trees + 64 * i)
-        evaluate(t[0], t[1], ranks, sums + t[2], s[0], s[1], t[7], s[2])
+        evaluate(t[0], t[1], ranks, sums + t[2], TILE * s[0], s[1], t[7], s[2])
 """
 
 _LISTED = """\

@@ -19,6 +19,8 @@ TILE = 64
 _I8, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
 LANES = {"avx512": 16, "avx2": 8}
 """Floats in a register, where `lookup` has an instruction."""
+ROWS = {"avx512": 128, "avx2": 128, "portable": 32}
+"""Rows for which a complete tree's nodes are read once; as many as the registers hold."""
 MOST_LOOKED_UP = {"avx512": 256, "avx2": 64}
 """Leaves up to which `lookup` beats plain loads."""
 
@@ -129,21 +131,24 @@ def search(level: str, levels: int) -> Any:
     return intrinsic(build)
 
 
-def perfect(level: str, depth: int, rows: int = TILE) -> Any:
+def perfect(level: str, depth: int) -> Any:
     """A function that finds the leaf of a block of rows in a complete tree, and adds it.
 
-    ``f(nodes, leaves, ranks, sums, tiles, width, leaf_stride, sum_stride)``: ``nodes`` holds for every split,
+    ``f(nodes, leaves, ranks, sums, count, width, leaf_stride, sum_stride)``: ``nodes`` holds for every split,
     as a heap, where its slot lies (uint32) and four copies of its bound (int8); a row goes left where its
     rank is less. ``width`` numbers of the leaf are added to sums that lie ``sum_stride`` bytes apart.
     """
 
+    rows = ROWS[level]
+
     def build(
-        typingctx: Any, nodes: Any, leaves: Any, ranks: Any, sums: Any, tiles: Any, width: Any,
+        typingctx: Any, nodes: Any, leaves: Any, ranks: Any, sums: Any, count: Any, width: Any,
         leaf_stride: Any, sum_stride: Any,
     ) -> Any:  # fmt: skip
         def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            nodes, leaves, ranks, sums, tiles, width, leaf_stride, sum_stride = args
-            with cgutils.for_range(builder, tiles, intp=_I64) as loop:
+            nodes, leaves, ranks, sums, count, width, leaf_stride, sum_stride = args
+            times = builder.udiv(builder.add(count, _I64(rows - 1)), _I64(rows))
+            with cgutils.for_range(builder, times, intp=_I64) as loop:
                 at = builder.mul(loop.index, _I64(rows))
                 index = _leaf_numbers(builder, nodes, builder.add(ranks, at), depth, rows)
                 place = builder.add(sums, builder.mul(at, _I64(4)))
@@ -160,14 +165,18 @@ def perfect(level: str, depth: int, rows: int = TILE) -> Any:
 
 
 def _leaf_numbers(builder: Any, nodes: Any, ranks: Any, depth: int, rows: int) -> Any:
+    """The number of each row's leaf: going right at a split adds half of the leaves below it.
+
+    With AVX-512 that is one masked addition for each split, and there are no more constants than levels.
+    """
+
     def at(node: int, step: int) -> Any:
         less = _goes_left(builder, plus(builder, nodes, 8 * node), ranks, rows)
+        half = constant(_I8, 2 ** (depth - 1 - step), rows)
         if step == depth - 1:
-            leaf = 2 * (node - (2**step - 1))
-            left, right = constant(_I8, leaf, rows), constant(_I8, leaf + 1, rows)
-        else:
-            left, right = at(2 * node + 1, step + 1), at(2 * node + 2, step + 1)
-        return builder.select(less, left, right)
+            return builder.select(less, constant(_I8, 0, rows), half)
+        left, right = at(2 * node + 1, step + 1), at(2 * node + 2, step + 1)
+        return builder.select(less, left, builder.add(right, half))
 
     return at(0, 0)
 
