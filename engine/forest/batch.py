@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from engine.forest.lowlevel import call, float32s, int8s, int64s, uint8s, uint32s, uint64s
 from engine.forest.output import predict, sigmoid
 from engine.forest.vector import TILE, listed
-from engine.forest.walk import in_set
+from engine.forest.walk import answer_at
+from engine.jit.lowlevel import call, float32s, int8s, int64s, uint8s, uint32s, uint64s
 
 BLOCK = 256
 """Rows whose ranks and sums are kept together: a tree's nodes are read once for all of them."""
@@ -92,15 +92,21 @@ def _rank(features: int, count: int, filled: int, m: Any, ranks: int, column: in
                 values[i] = _ZERO
         call(m[18], record, column, ranks, filled, m[5], BLOCK)
     questions = int64s(m[7])
-    members = uint8s(m[8])
+    answers = uint8s(m[8])
+    places = uint32s(column)
+    last = -1
     for j in range(m[6]):
-        q = 4 * j
+        q = 3 * j
+        if questions[q] != last:
+            last = questions[q]
+            at = _uint64(last)
+            for i in range(_uint64(count)):
+                places[i] = np.uint32(answer_at(x[at], questions[q + 1]))
+                at += width
         out = int8s(ranks + (m[9] + j) * BLOCK)
-        at = _uint64(questions[q])
+        start = _uint64(questions[q + 2])
         for i in range(_uint64(count)):
-            answer = in_set(x[at], questions[q + 1], members, questions[q + 2], questions[q + 3])
-            out[i] = answer - 128
-            at += width
+            out[i] = answers[start + _uint64(places[i])] - 128
 
 
 @register_jitable  # type: ignore[untyped-decorator]

@@ -83,12 +83,12 @@ def lay_out_blocks(forest: Forest, transform: int, row: tuple[int, int]) -> Bloc
     searches, tables, questions = ranks.searches, aligned_copy(ranks.tables), ranks.questions
     runs_array = np.array(runs, np.int64).reshape(-1, 3)
     held = [
-        searches, tables, questions.table, questions.members, forest.base, runs_array, layout.records,
+        searches, tables, questions.table, questions.answers, forest.base, runs_array, layout.records,
         *layout.held,
     ]  # fmt: skip
     context = [
         forest.n_features, forest.n_groups, forest.n_outputs, len(searches), searches.ctypes.data,
-        tables.ctypes.data, questions.count, questions.table.ctypes.data, questions.members.ctypes.data,
+        tables.ctypes.data, questions.count, questions.table.ctypes.data, questions.answers.ctypes.data,
         ranks.first_question, forest.base.ctypes.data, len(runs), runs_array.ctypes.data, transform,
         ranks.n_slots, row[0], row[1], trees.width, kernels.rank_kernel().address,
     ]  # fmt: skip

@@ -16,7 +16,7 @@ from typing import Any
 from engine.jit.cache import Kernel, compile_kernel, kernel_name
 from engine.jit.target import level, lower_numba
 
-_CALLED = ("batch.py", "lowlevel.py", "output.py", "search.py", "trees.py", "vector.py", "walk.py")
+_CALLED = ("batch.py", "output.py", "search.py", "trees.py", "vector.py", "walk.py")
 
 _LEVELS = (4, 5, 6, 7, 8)
 
@@ -38,7 +38,7 @@ one = njit(void(float32[::1], float32[::1], int64), nogil=True, cache=True, erro
 """
 
 _PERFECT = """\
-from engine.forest.lowlevel import int64s
+from engine.jit.lowlevel import int64s
 from engine.forest.vector import TILE, perfect
 
 evaluate = perfect({level!r}, {depth})
@@ -60,7 +60,7 @@ def kernel(trees, count, ranks, sums, work, sizes):
 """
 
 _RANK = """\
-from engine.forest.lowlevel import int64s
+from engine.jit.lowlevel import int64s
 {imports}
 
 def kernel(record, column, ranks, count, tables, block):

@@ -19,7 +19,7 @@ LEAST = -(2**31)
 """The key of what always goes left."""
 GREATEST = 2**31 - 1
 """The key of what always goes right."""
-_MOST_MEMBERS = 2**26
+_MOST_ANSWERS = 2**26
 
 
 def keys_of(thresholds: NDArray[np.float32]) -> NDArray[np.int32]:
@@ -32,6 +32,10 @@ def keys_of(thresholds: NDArray[np.float32]) -> NDArray[np.int32]:
     return np.where(bits < 0, bits ^ np.int32(0x7FFFFFFF), bits).astype(np.int32)
 
 
+QUESTION = 3
+"""Numbers that describe a question."""
+
+
 @dataclass(frozen=True)
 class CategorySlots:
     """The distinct questions "is this feature's category in that set?" of a model.
@@ -40,15 +44,16 @@ class CategorySlots:
     ----------
     node : int32 array, shape (n_nodes,)
         The question of each node; -1: it has a threshold.
-    table : int64 array, shape (n_slots, 4)
-        Feature, what a missing value answers, and where in ``members`` the set's bytes start and how many.
-    members : uint8 array
-        1 for each category that is in the set.
+    table : int64 array, shape (n_slots, 3)
+        Feature; how many categories its sets speak of; where its part of ``answers`` starts: one for each of
+        those categories, then for any other value, then for a missing one. Sorted by feature.
+    answers : uint8 array
+        0 left, 1 right.
     """
 
     node: NDArray[np.int32]
     table: NDArray[np.int64]
-    members: NDArray[np.uint8]
+    answers: NDArray[np.uint8]
 
     @property
     def count(self) -> int:
@@ -65,26 +70,27 @@ def category_slots(trees: Trees) -> CategorySlots:
         The sets are too large.
     """
     node = np.full(len(trees.left), -1, np.int32)
-    places: list[int] = []
-    members: list[NDArray[np.uint8]] = [np.zeros(1, np.uint8)]
-    at = 1
-    for found in trees.sets:
-        size = int(found[-1]) + 1 if len(found) else 0
-        if at + size > _MOST_MEMBERS:
-            raise UnsupportedError(f"its sets of categories take more than {_MOST_MEMBERS:,} bytes")
-        listed = np.zeros(size, np.uint8)
-        listed[found] = 1
-        members.append(listed)
-        places.append(at)
-        at += size
     asked = np.flatnonzero(trees.category >= 0)
-    table = np.zeros((0, 4), np.int64)
-    if len(asked):
-        questions = np.column_stack([trees.feature[asked], trees.category[asked], trees.default_left[asked]])
-        distinct, inverse = np.unique(questions, axis=0, return_inverse=True)
-        node[asked] = inverse.ravel()
-        table = np.zeros((len(distinct), 4), np.int64)
-        for i, (feature, number, default_left) in enumerate(distinct.tolist()):
-            size = len(members[number + 1])
-            table[i] = feature, 0 if default_left else 1, places[number], size
-    return CategorySlots(node, table, np.concatenate(members))
+    if not len(asked):
+        return CategorySlots(node, np.zeros((0, QUESTION), np.int64), np.zeros(1, np.uint8))
+    questions = np.column_stack([trees.feature[asked], trees.category[asked], trees.default_left[asked]])
+    distinct, inverse = np.unique(questions, axis=0, return_inverse=True)
+    node[asked] = inverse.ravel()
+    sizes: dict[int, int] = {}
+    for feature, number, _ in distinct.tolist():
+        found = trees.sets[number]
+        sizes[feature] = max(sizes.get(feature, 0), int(found[-1]) + 1 if len(found) else 0)
+    if sum(sizes[feature] + 2 for feature, _, _ in distinct.tolist()) > _MOST_ANSWERS:
+        raise UnsupportedError(f"its sets of categories take more than {_MOST_ANSWERS:,} bytes")
+    table = np.zeros((len(distinct), QUESTION), np.int64)
+    answers = []
+    at = 0
+    for i, (feature, number, default_left) in enumerate(distinct.tolist()):
+        size = sizes[feature]
+        answer = np.zeros(size + 2, np.uint8)
+        answer[trees.sets[number]] = 1
+        answer[-1] = not default_left
+        table[i] = feature, size, at
+        answers.append(answer)
+        at += size + 2
+    return CategorySlots(node, table, np.concatenate(answers))

@@ -106,5 +106,5 @@ class NativeScorer:
         self._many(rows.ctypes.data, scores.ctypes.data, self._model, len(rows), work.ctypes.data, 0)
 
 
-_PART = 2 * BLOCK
+_PART = 8 * BLOCK
 """Rows that one thread takes at least."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from engine.forest.lowlevel import expf
+from engine.jit.lowlevel import expf
 
 KINDS = ("identity", "sigmoid", "exp", "hinge", "softprob", "softmax", "sorted")
 """Ways from margins to predictions; kernels know them by number."""

@@ -105,8 +105,8 @@ def rank(trees: Trees) -> Ranks:
 def heap(thresholds: NDArray[np.float32]) -> NDArray[np.float32]:
     """Sorted thresholds in the order in which a search asks for them.
 
-    >>> heap(np.array([1, 2, 3], np.float32))[1:4].tolist()
-    [nan, 2.0, nan]
+    >>> heap(np.arange(15, dtype=np.float32))[1:8].tolist()
+    [7.0, 3.0, 11.0, 1.0, 5.0, 9.0, 13.0]
     """
     levels = max(LEAST_LEVELS, len(thresholds).bit_length())
     filled = np.full(2**levels - 1, np.nan, np.float32)

@@ -24,7 +24,7 @@ class Row:
     Parameters
     ----------
     context : int64 array
-        Slots; groups; used features, their numbers; questions on categories, their table and members;
+        Slots; groups; used features, their numbers; questions on categories, their table and answers;
         base margins; nodes, where trees start, steps of every eight; leaf values; groups of trees; shift;
         trees; leaf width; transform.
     held : tuple of arrays
@@ -67,7 +67,7 @@ def lay_out_row(forest: Forest, transform: int) -> Row:
     starts = np.concatenate([trees.offsets[:-1], np.zeros(fill, np.int64)]).astype(np.uint64)
     steps = np.concatenate([trees.depth, np.zeros(fill, np.int32)]).reshape(-1, _TOGETHER).max(axis=1)
     held = (
-        used, questions.table, questions.members, forest.base, nodes, starts, steps.astype(np.int64),
+        used, questions.table, questions.answers, forest.base, nodes, starts, steps.astype(np.int64),
         trees.values, trees.group.astype(np.int64),
     )  # fmt: skip
     at = [array.ctypes.data for array in held]

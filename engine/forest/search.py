@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba.extending import register_jitable
 
-from engine.forest.lowlevel import float32s, uint8s
+from engine.jit.lowlevel import float32s, uint8s
 
 _uint64 = np.uint64
 _uint8 = np.uint8

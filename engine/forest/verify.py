@@ -152,7 +152,7 @@ def remembered(data: bytes, question: str, find_out: Callable[[], str | None]) -
     try:
         stored = json.loads(path.read_text())
         if stored["key"] == key and isinstance(stored["answer"], str | None):
-            return stored["answer"]  # type: ignore[no-any-return]
+            return stored["answer"]
     except (OSError, ValueError, KeyError, TypeError):
         pass
     answer = find_out()

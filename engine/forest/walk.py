@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from engine.forest.lowlevel import float32s, int32s, int64s, stack, uint8s, uint64s
 from engine.forest.output import predict
 from engine.forest.trees import GREATEST_CATEGORY
+from engine.jit.lowlevel import float32s, int32s, int64s, stack, uint8s, uint64s
 
 _int32 = np.int32
 _uint32 = np.uint32
@@ -28,14 +28,14 @@ _TOO_GREAT = np.float32(GREATEST_CATEGORY)
 
 
 @register_jitable  # type: ignore[untyped-decorator]
-def in_set(x: Any, missing: int, members: Any, start: int, size: int) -> int:
-    """Whether a category goes right (1) or left (0)."""
+def answer_at(x: Any, size: int) -> int:
+    """Where the answer for a value lies: at its category, or behind all of them, a missing one last."""
     if x != x:
-        return missing
+        return size + 1
+    # A category is the whole part; -0.5 is negative all the same.
     if x < _ZERO or x >= _TOO_GREAT:
-        return 0
-    number = int(x)
-    return int(members[start + number]) if number < size else 0
+        return size
+    return min(int(x), size)
 
 
 @register_jitable  # type: ignore[untyped-decorator]
@@ -77,11 +77,11 @@ def walk_row(features: int, scores: int, model: int) -> None:
         keys[at + _uint64(1)] = _GREATEST if missing else key
         at += _uint64(2)
     questions = int64s(m[5])
-    members = uint8s(m[6])
+    answers = uint8s(m[6])
     for j in range(m[4]):
-        q = 4 * j
-        answer = in_set(x[questions[q]], questions[q + 1], members, questions[q + 2], questions[q + 3])
-        keys[at + _uint64(j)] = answer
+        q = 3 * j
+        found = answers[questions[q + 2] + answer_at(x[questions[q]], questions[q + 1])]
+        keys[at + _uint64(j)] = _int32(found)
     base = float32s(m[7])
     for k in range(n_groups):
         margins[k] = base[k]

@@ -23,7 +23,7 @@ from typing import Any
 Kernel = Callable[[int, int, int, int, int, int], None]
 """``kernel(rows, columns, outputs, numbers, integers, scratch)``: a row count and five addresses."""
 
-_CALLED = ("jit/functions.py", "expr/calendar.py", "expr/libm.py", "values.py")
+_CALLED = ("jit/functions.py", "jit/lowlevel.py", "expr/calendar.py", "expr/libm.py", "values.py")
 
 
 @cache

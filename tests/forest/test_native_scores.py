@@ -12,6 +12,7 @@ from engine.errors import ModelError
 from engine.forest import oracle
 from engine.forest.forest import read_document, read_forest
 from engine.forest.native import NativeScorer
+from engine.jit.cache import compile_kernel
 from tests.forest import zoo
 
 GREATEST = float(np.finfo(np.float32).max)
@@ -56,12 +57,12 @@ def test_json_is_the_same_forest(kind: str) -> None:
 
 
 def test_threads_and_chunks_change_nothing(kind: str) -> None:
-    x = zoo.hard_rows(kind, 2500, seed=2)
+    x = zoo.hard_rows(kind, 7000, seed=2)
     scorer = native(kind)
     whole = scorer.many(x)
-    for threads in (2, 3):
+    for threads in (2, 3):  # blocks of 2,048 rows each, at least
         assert zoo.bits(scorer.many(x, threads)) == zoo.bits(whole)
-    parts = [scorer.many(x[start : start + 333]) for start in range(0, 2500, 333)]
+    parts = [scorer.many(x[start : start + 333]) for start in range(0, 7000, 333)]
     assert zoo.bits(np.concatenate(parts)) == zoo.bits(whole)
 
 
@@ -124,3 +125,18 @@ def test_another_number_of_features_is_refused() -> None:
         scorer.many(np.zeros((2, 5), np.float32))
     with pytest.raises(ModelError, match=r"model\.ubj takes 6 features"):
         scorer.one(np.zeros(5, np.float32), np.zeros(1, np.float32))
+
+
+def test_compiled_code_scores_a_row_by_address() -> None:
+    source = (
+        "from engine.jit.lowlevel import call\n\n\n"
+        "def kernel(rows, features, scores, address, model, width):\n"
+        "    for i in range(rows):\n"
+        "        call(address, features + 4 * width * i, scores + 4 * i, model, 0, 0, 0)\n"
+    )
+    scorer, x = native("binary"), zoo.hard_rows("binary", 50)
+    found = np.empty((50, 1), np.float32)
+    compile_kernel(source)(
+        50, x.ctypes.data, found.ctypes.data, scorer.row_address, scorer.row_model, zoo.N_FEATURES
+    )
+    assert zoo.bits(found) == zoo.bits(zoo.expected("binary", x))
