@@ -14,7 +14,7 @@ from engine.jit.lowlevel import call, float32s, int8s, int64s, uint8s, uint32s, 
 
 BLOCK = 256
 """Rows whose ranks and sums are kept together: a tree's nodes are read once for all of them."""
-FEW = 8
+FEW = 16
 """Rows that are not worth a tile; they are walked one by one."""
 CONSTANTS = 256 * TILE
 """Bytes at the start of the work space: every leaf number, once for each row of a tile."""
