@@ -147,6 +147,9 @@ def _learner(learner: Mapping[str, Any], version: Version) -> Forest:
     trees = read_trees(documents, groups, weights, n_features, n_groups)
     if objective not in _TRANSFORMS:
         raise UnsupportedError(f"its objective is {objective!r}")
+    if not trees.n_trees and objective in (*_SIGMOID, *_EXP):
+        # XGBoost takes the base score of a model that was never boosted as the margin itself.
+        raise UnsupportedError("it has no trees")
     transform = _TRANSFORMS[objective]
     if objective == "reg:quantileerror" and version >= (3, 4) and n_groups > 1:
         transform = "sorted"

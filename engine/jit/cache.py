@@ -103,6 +103,9 @@ def _stored(name: str, source: str) -> Path:
 def _import(name: str, path: Path) -> Any:
     import numba
 
+    from engine.jit.target import lower_numba
+
+    lower_numba()
     full = f"engine_kernels.{name}"
     spec = importlib.util.spec_from_file_location(full, path)
     assert spec and spec.loader
