@@ -15,6 +15,9 @@ from engine.forest.kernels import block_kernel, row_kernel
 from engine.forest.output import KINDS
 from engine.forest.row import lay_out_row
 
+_WORTH_A_THREAD = 100_000_000
+"""Rows times nodes for which a thread is started: about half a millisecond."""
+
 
 class NativeScorer:
     """Scores a forest by the engine's own kernels, with XGBoost's bits.
@@ -55,6 +58,8 @@ class NativeScorer:
         self._model = self._blocks.context.ctypes.data
         self._many = block_kernel().call
         self._here = threading.local()
+        part = _WORTH_A_THREAD // max(1, len(forest.trees.left))
+        self._part = max(2, part // BLOCK) * BLOCK
 
     def many(self, features: NDArray[np.float32], threads: int = 1) -> NDArray[np.float32]:
         """Scores of a block of rows; see `engine.stage.Scorer`.
@@ -68,11 +73,11 @@ class NativeScorer:
         if rows.ndim != 2 or rows.shape[1] != self.n_features:
             raise ModelError(f"{self._where} takes {self.n_features} features, not shape {rows.shape}")
         scores = np.empty((len(rows), self.n_outputs), np.float32)
-        parts = min(threads, len(rows) // _PART)
+        parts = min(threads, len(rows) // self._part)
         if parts <= 1:
             self._block(rows, scores)
             return scores
-        edges = (np.linspace(0, len(rows) // _PART, parts + 1).astype(int) * _PART).tolist()
+        edges = (np.linspace(0, len(rows) // self._part, parts + 1).astype(int) * self._part).tolist()
         edges[-1] = len(rows)
         with ThreadPoolExecutor(parts - 1) as pool:
             running = [
@@ -104,7 +109,3 @@ class NativeScorer:
         if work is None:
             work = self._here.work = self._blocks.new_work()
         self._many(rows.ctypes.data, scores.ctypes.data, self._model, len(rows), work.ctypes.data, 0)
-
-
-_PART = 8 * BLOCK
-"""Rows that one thread takes at least."""

@@ -56,13 +56,14 @@ def test_json_is_the_same_forest(kind: str) -> None:
     assert zoo.bits(NativeScorer(forest).many(x)) == zoo.bits(native(kind).many(x))
 
 
-def test_threads_and_chunks_change_nothing(kind: str) -> None:
-    x = zoo.hard_rows(kind, 7000, seed=2)
+def test_threads_and_chunks_change_nothing(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.forest.native._WORTH_A_THREAD", 1)
+    x = zoo.hard_rows(kind, 2500, seed=2)
     scorer = native(kind)
     whole = scorer.many(x)
-    for threads in (2, 3):  # blocks of 2,048 rows each, at least
+    for threads in (2, 3):
         assert zoo.bits(scorer.many(x, threads)) == zoo.bits(whole)
-    parts = [scorer.many(x[start : start + 333]) for start in range(0, 7000, 333)]
+    parts = [scorer.many(x[start : start + 333]) for start in range(0, 2500, 333)]
     assert zoo.bits(np.concatenate(parts)) == zoo.bits(whole)
 
 
