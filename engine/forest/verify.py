@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -156,11 +157,13 @@ def remembered(data: bytes, question: str, find_out: Callable[[], str | None]) -
     except (OSError, ValueError, KeyError, TypeError):
         pass
     answer = find_out()
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    with os.fdopen(handle, "w") as file:
-        json.dump({"key": key, "answer": answer}, file)
-    Path(temporary).replace(path)
+    # A folder that can't be written costs the next load a check, no more.
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        with os.fdopen(handle, "w") as file:
+            json.dump({"key": key, "answer": answer}, file)
+        Path(temporary).replace(path)
     return answer
 
 
