@@ -24,7 +24,7 @@ from engine.jit.folder import cache_folder
 Kernel = Callable[[int, int, int, int, int, int], None]
 """``kernel(rows, columns, outputs, numbers, integers, scratch)``: a row count and five addresses."""
 
-_CALLED = ("jit/functions.py", "expr/calendar.py", "expr/libm.py", "values.py")
+_CALLED = ("jit/functions.py", "jit/lowlevel.py", "expr/calendar.py", "expr/libm.py", "values.py")
 
 
 def why_not() -> str:
@@ -131,6 +131,9 @@ def _forget(path: Path) -> None:
 def _compile(name: str, source: str, path: Path) -> Kernel:
     import numba
 
+    from engine.jit.target import lower_numba
+
+    lower_numba()
     module = ModuleType(f"engine_kernels.{name}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # numba looks the module up while it loads its cache

@@ -1,0 +1,171 @@
+"""A block of rows through all trees: features to ranks, all nodes of a tree at once, sums, predictions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba.extending import register_jitable
+
+from engine.forest.output import predict, sigmoid
+from engine.forest.vector import TILE, listed
+from engine.forest.walk import answer_at
+from engine.jit.lowlevel import call, float32s, int8s, int64s, uint8s, uint32s, uint64s
+
+BLOCK = 256
+"""Rows whose ranks and sums are kept together: a tree's nodes are read once for all of them."""
+FEW = 16
+"""Rows that are not worth a tile; they are walked one by one."""
+CONSTANTS = 256 * TILE
+"""Bytes at the start of the work space: every leaf number, once for each row of a tile."""
+WORK = CONSTANTS + 256 * TILE + 4 * TILE
+"""Bytes that trees of any form work in."""
+
+_listed = listed()
+_uint64 = np.uint64
+_SIGMOID = 1
+_ZERO = np.float32(0)
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def score_block(features: int, scores: int, model: int, rows: int, work: int) -> None:
+    """Score rows.
+
+    Parameters
+    ----------
+    features, scores : int
+        Addresses of float32, row by row.
+    model : int
+        The address of `engine.forest.blocks.Blocks.context`.
+    rows : int
+    work : int
+        The address of ``Blocks.new_work()``: one for each thread.
+    """
+    m = int64s(model)
+    n_features, n_groups, n_outputs = m[0], m[1], m[2]
+    ranks = work + WORK
+    sums = ranks + m[14] * BLOCK
+    column = sums + 4 * n_groups * BLOCK
+    margins = column + 4 * BLOCK
+    runs = int64s(m[12])
+    base = float32s(m[10])
+    told = margins + 64 * (n_groups // 16 + 1)
+    sizes = int64s(told)
+    sizes[1] = m[17]
+    sizes[2] = 4 * BLOCK
+    start = 0
+    while rows - start >= FEW:
+        count = min(BLOCK, rows - start)
+        tiles = (count + TILE - 1) // TILE
+        _rank(features + 4 * start * n_features, count, tiles * TILE, m, ranks, column)
+        for k in range(n_groups):
+            out = float32s(sums + 4 * k * BLOCK)
+            for i in range(_uint64(tiles * TILE)):
+                out[i] = base[k]
+        sizes[0] = tiles
+        for j in range(m[11]):
+            # kernel, records of its trees, how many
+            call(runs[3 * j], runs[3 * j + 1], runs[3 * j + 2], ranks, sums, work, told)
+        _predict(m[13], sums, scores + 4 * start * n_outputs, count, n_groups, n_outputs, margins)
+        start += count
+    while start < rows:
+        call(m[15], features + 4 * start * n_features, scores + 4 * start * n_outputs, m[16], 0, 0, 0)
+        start += 1
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def _rank(features: int, count: int, filled: int, m: Any, ranks: int, column: int) -> None:
+    width = _uint64(m[0])
+    x = float32s(features)
+    values = float32s(column)
+    last = -1
+    for j in range(m[3]):
+        record = m[4] + 48 * j
+        feature = int64s(record)[0]
+        if feature != last:
+            last = feature
+            at = _uint64(feature)
+            for i in range(_uint64(count)):
+                values[i] = x[at]
+                at += width
+            for i in range(_uint64(count), _uint64(filled)):
+                values[i] = _ZERO
+        call(m[18], record, column, ranks, filled, m[5], BLOCK)
+    questions = int64s(m[7])
+    answers = uint8s(m[8])
+    places = uint32s(column)
+    last = -1
+    for j in range(m[6]):
+        q = 3 * j
+        if questions[q] != last:
+            last = questions[q]
+            at = _uint64(last)
+            for i in range(_uint64(count)):
+                places[i] = np.uint32(answer_at(x[at], questions[q + 1]))
+                at += width
+        out = int8s(ranks + (m[9] + j) * BLOCK)
+        start = _uint64(questions[q + 2])
+        for i in range(_uint64(count)):
+            out[i] = answers[start + _uint64(places[i])] - 128
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def _predict(
+    kind: int, sums: int, scores: int, count: int, n_groups: int, n_outputs: int, margins: int
+) -> None:
+    margin = float32s(sums)
+    score = float32s(scores)
+    if n_groups == 1 and kind == 0:
+        for i in range(_uint64(count)):
+            score[i] = margin[i]
+    elif n_groups == 1 and kind == _SIGMOID:
+        for i in range(_uint64(count)):
+            score[i] = sigmoid(margin[i])
+    else:
+        row = float32s(margins)
+        for i in range(count):
+            for k in range(n_groups):
+                row[k] = margin[k * BLOCK + i]
+            predict(kind, row, n_groups, float32s(scores + 4 * i * n_outputs))
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def listed_trees(trees: int, count: int, ranks: int, sums: int, work: int, sizes: int) -> None:
+    """Add trees of any form; see `engine.forest.blocks` for the records."""
+    s = int64s(sizes)
+    tiles, width, stride = s[0], s[1], s[2]
+    places = uint32s(work + CONSTANTS + 256 * TILE)
+    for i in range(count):
+        t = int64s(trees + 64 * i)
+        n_splits, steps = t[3], t[4]
+        answers = uint8s(work + CONSTANTS + TILE * (n_splits - 1) if n_splits else work)
+        for tile in range(tiles):
+            here = ranks + TILE * tile
+            _listed(t[0], n_splits, here, work)
+            if steps:
+                _walk(t, steps, here, answers, places)
+            for k in range(width):
+                leaf = float32s(t[1] + k * t[7])
+                out = float32s(sums + t[2] + k * stride + 4 * TILE * tile)
+                if steps:
+                    for r in range(_uint64(TILE)):
+                        out[r] += leaf[_uint64(places[r])]
+                else:
+                    for r in range(_uint64(TILE)):
+                        out[r] += leaf[_uint64(answers[r])]
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def _walk(t: Any, steps: int, ranks: int, answers: Any, places: Any) -> None:
+    nodes = uint64s(t[5])
+    exits = uint32s(t[6])
+    ranked = int8s(ranks)
+    for r in range(_uint64(TILE)):
+        places[r] = exits[_uint64(answers[r])]
+    for _ in range(steps):
+        for r in range(_uint64(TILE)):
+            # left child << 32 | place of its slot << 8 | bound
+            node = nodes[_uint64(places[r])]
+            found = ranked[((node >> _uint64(8)) & _uint64(0xFFFFFF)) + r]
+            right = found >= np.int8(node & _uint64(0xFF))
+            places[r] = np.uint32((node >> _uint64(32)) + _uint64(right))

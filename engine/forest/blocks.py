@@ -1,0 +1,191 @@
+"""A forest laid out for `engine.forest.batch`: what a block of rows needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.forest.forest import Forest
+from engine.forest.ranks import Ranks, rank
+from engine.forest.shapes import Shapes, choose_shapes
+from engine.forest.trees import Trees, UnsupportedError
+
+TILE, BLOCK = 64, 256
+"""The same as in the kernels, which need numba and this does not."""
+_CONSTANTS = 256 * TILE
+_WORK = _CONSTANTS + 256 * TILE + 4 * TILE
+_RECORD = 8
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The arrays of a block's kernels, and one array of numbers and addresses, which is their argument.
+
+    Parameters
+    ----------
+    context : int64 array
+    work : int
+        Bytes that a thread works in.
+    depth : int
+        Of the complete trees; 0: there are none.
+    held : list of arrays
+        What ``context`` points to.
+    """
+
+    context: NDArray[np.int64]
+    work: int
+    depth: int
+    held: list[NDArray[Any]] = field(repr=False)
+
+    def new_work(self) -> NDArray[np.uint8]:
+        """Memory for one thread."""
+        made = aligned(self.work, np.uint8)
+        made[:_CONSTANTS] = np.repeat(np.arange(256, dtype=np.uint8), TILE)
+        return made
+
+
+def lay_out_blocks(forest: Forest, transform: int, row: tuple[int, int]) -> Blocks:
+    """Arrange a forest for blocks of rows, and compile what it needs.
+
+    Parameters
+    ----------
+    forest : Forest
+    transform : int
+    row : tuple of int
+        Addresses of the kernel and the context for single rows.
+
+    Raises
+    ------
+    UnsupportedError
+        It has too many thresholds.
+    """
+    from engine.forest import kernels
+
+    trees = forest.trees
+    ranks = rank(trees)
+    if ranks.n_slots * BLOCK >= 2**24:
+        raise UnsupportedError(f"it needs {ranks.n_slots:,} columns of ranks")
+    shapes = choose_shapes(trees)
+    layout = _Layout(trees, ranks, shapes)
+    addresses = {True: 0, False: 0}
+    if shapes.perfect.any():
+        addresses[True] = kernels.perfect_kernel(shapes.depth).address
+    if not shapes.perfect.all():
+        addresses[False] = kernels.listed_kernel().address
+    runs = []
+    edges = np.flatnonzero(np.diff(shapes.perfect.astype(int), prepend=-1, append=-1))
+    for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        at = layout.records.ctypes.data + 8 * _RECORD * start
+        runs.append([addresses[bool(shapes.perfect[start])], at, end - start])
+    searches, tables, questions = ranks.searches, aligned_copy(ranks.tables), ranks.questions
+    runs_array = np.array(runs, np.int64).reshape(-1, 3)
+    held = [
+        searches, tables, questions.table, questions.answers, forest.base, runs_array, layout.records,
+        *layout.held,
+    ]  # fmt: skip
+    context = [
+        forest.n_features, forest.n_groups, forest.n_outputs, len(searches), searches.ctypes.data,
+        tables.ctypes.data, questions.count, questions.table.ctypes.data, questions.answers.ctypes.data,
+        ranks.first_question, forest.base.ctypes.data, len(runs), runs_array.ctypes.data, transform,
+        ranks.n_slots, row[0], row[1], trees.width, kernels.rank_kernel().address,
+    ]  # fmt: skip
+    sums = 4 * BLOCK * forest.n_groups
+    work = _WORK + ranks.n_slots * BLOCK + sums + 4 * BLOCK + 64 * (forest.n_groups // 16 + 2)
+    return Blocks(np.array(context, np.int64), work, shapes.depth, held)
+
+
+class _Layout:
+    """Records of all trees, eight int64 each, and the arrays that they point to.
+
+    0 nodes, 1 leaf values, 2 where the tree's sums lie, 3 splits listed, 4 steps walked behind them, 5 nodes
+    to walk, 6 where each exit starts to walk, 7 bytes between a leaf's numbers.
+    """
+
+    def __init__(self, trees: Trees, ranks: Ranks, shapes: Shapes) -> None:
+        self.trees, self.ranks, self.shapes = trees, ranks, shapes
+        self.records = np.zeros((trees.n_trees, _RECORD), np.int64)
+        self.records[:, 2] = trees.group.astype(np.int64) * 4 * BLOCK
+        self.held: list[NDArray[Any]] = []
+        if shapes.perfect.any():
+            self._perfect(np.flatnonzero(shapes.perfect))
+        for number in np.flatnonzero(~shapes.perfect).tolist():
+            self._listed(number)
+
+    def _keep(self, array: NDArray[Any]) -> int:
+        made = aligned_copy(array)
+        self.held.append(made)
+        return made.ctypes.data
+
+    def _perfect(self, which: NDArray[np.int64]) -> None:
+        """Complete trees: a leaf that lies too high stands for all leaves below."""
+        trees, depth = self.trees, self.shapes.depth
+        here = trees.offsets[which][:, None]
+        root = here
+        nodes = np.zeros((len(which), 2**depth - 1, 2), np.uint32)
+        for level in range(depth):
+            inner = trees.left[here] >= 0
+            part = nodes[:, 2**level - 1 : 2 ** (level + 1) - 1]
+            part[:, :, 0] = self.ranks.slot[here] * BLOCK
+            part[:, :, 1] = _four(self.ranks.bound[here])
+            left = np.where(inner, root + trees.left[here], here)
+            here = np.stack([left, left + inner], axis=2).reshape(len(which), -1)
+        leaves = np.ascontiguousarray(trees.values[here].transpose(0, 2, 1))
+        self.records[which, 0] = self._keep(nodes) + np.arange(len(which)) * nodes[0].nbytes
+        self.records[which, 1] = self._keep(leaves) + np.arange(len(which)) * leaves[0].nbytes
+        self.records[which, 7] = 4 * 2**depth
+
+    def _listed(self, number: int) -> None:
+        """A tree of any form: its upper splits from the last to the first, then what is walked."""
+        trees, ranks = self.trees, self.ranks
+        part = slice(trees.offsets[number], trees.offsets[number + 1])
+        left = trees.left[part].astype(np.int64)
+        slot, bound = ranks.slot[part].astype(np.uint32) * BLOCK, ranks.bound[part]
+        steps = int(self.shapes.steps[number])
+        top = self.shapes.height[part] > steps
+        splits = np.flatnonzero(top)[::-1]
+        children = np.column_stack([left[splits], left[splits] + 1])
+        place = np.zeros(len(left), np.int64)
+        place[splits] = (256 + np.arange(len(splits))) * TILE
+        exits = children[~top[children]] if len(splits) else np.zeros(1, np.int64)
+        place[exits] = np.arange(len(exits)) * TILE
+        records = np.zeros((len(splits), 4), np.uint32)
+        records[:, 0], records[:, 1] = slot[splits], _four(bound[splits])
+        records[:, 2:] = place[children]
+        values = trees.values[part]
+        record = self.records[number]
+        record[0] = self._keep(records)
+        record[3], record[4] = len(splits), steps
+        if steps:
+            stay = left < 0
+            nodes = np.where(stay, np.arange(len(left)), left).astype(np.uint64) << np.uint64(32)
+            nodes |= np.where(stay, 0, slot).astype(np.uint64) << np.uint64(8)
+            # No rank is 127 in slot 0, so a leaf goes "left", to itself.
+            nodes |= np.where(stay, 127, bound.view(np.uint8)).astype(np.uint64)
+            record[5], record[6] = self._keep(nodes), self._keep(exits.astype(np.uint32))
+        else:
+            values = values[exits]
+        record[1] = self._keep(np.ascontiguousarray(values.T))
+        record[7] = 4 * len(values)
+
+
+def _four(bounds: NDArray[np.int8]) -> NDArray[np.uint32]:
+    """Four copies of each byte, which a vector is filled from at no cost."""
+    return bounds.view(np.uint8).astype(np.uint32) * np.uint32(0x01010101)
+
+
+def aligned(size: int, dtype: Any) -> NDArray[Any]:
+    """An array that starts at a multiple of 64 bytes."""
+    n_bytes = size * np.dtype(dtype).itemsize
+    room = np.zeros(n_bytes + 64, np.uint8)
+    start = -room.ctypes.data % 64
+    return room[start : start + n_bytes].view(dtype)
+
+
+def aligned_copy(array: NDArray[Any]) -> NDArray[Any]:
+    """A copy, in the same order, that starts at a multiple of 64 bytes."""
+    made = aligned(array.size, array.dtype)
+    made[:] = array.ravel()
+    return made

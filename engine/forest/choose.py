@@ -1,0 +1,104 @@
+"""Who scores a model: the native scorer where it is equal to XGBoost, else XGBoost."""
+
+from __future__ import annotations
+
+from engine.errors import ModelError
+from engine.forest.forest import read_document, read_forest
+from engine.forest.model import read_model
+from engine.forest.oracle import CrashedError, RefusedError, predict_apart
+from engine.forest.trees import UnsupportedError
+from engine.forest.verify import difference, release, remembered, xgboost_version
+from engine.forest.xgb import XGBoostScorer, first_line
+from engine.stage import Scorer
+
+MODES = ("auto", "native", "xgboost")
+"""What ``scorer:`` may say."""
+
+
+def choose_scorer(
+    data: bytes, where: str = "the model", mode: str = "auto", *, trusted: bool = False
+) -> Scorer:
+    """The scorer of a saved model.
+
+    The native scorer is compared with the installed XGBoost on hard rows first. What comes of it is kept in
+    the cache folder, so that the next load need not import XGBoost.
+
+    Parameters
+    ----------
+    data : bytes
+        The model, UBJSON or JSON.
+    where : str
+        The file or stage, for messages.
+    mode : {"auto", "native", "xgboost"}
+        ``auto``: native if it is supported and equal, else XGBoost, and ``note`` says why.
+    trusted : bool
+        The model was trained here. Any other is read by XGBoost in a child process first, because XGBoost
+        ends the process on some damaged models.
+
+    Raises
+    ------
+    ModelError
+        The model is damaged, or nobody can score it, or ``native`` is wanted and can't be had.
+
+    Examples
+    --------
+    >>> import numpy as np, xgboost
+    >>> X = np.arange(8, dtype=np.float32).reshape(4, 2)
+    >>> booster = xgboost.train({"max_depth": 2}, xgboost.DMatrix(X, [0, 0, 1, 1]), 3)
+    >>> scorer = choose_scorer(bytes(booster.save_raw("ubj")))
+    >>> np.array_equal(scorer.many(X)[:, 0], booster.inplace_predict(X))
+    True
+    """
+    if mode not in MODES:
+        raise ValueError(f"mode is {mode!r}; it may be {', '.join(MODES)}")
+    if data.lstrip()[:1] != b"{":
+        read_model(data, where)  # says what it is instead
+    installed = xgboost_version()
+    reason = ""
+    try:
+        forest = read_forest(read_document(data, where), where, release(installed))
+        if mode != "xgboost":
+            from engine.forest.native import NativeScorer
+
+            native = NativeScorer(forest, where)
+            found = remembered(data, "native", lambda: difference(native, data, trusted))
+            if found is None:
+                native.note += f"; equal to XGBoost {installed}"
+                return native
+            reason = f"{found}; please report this"
+    except UnsupportedError as error:
+        reason = str(error)
+    except (RefusedError, CrashedError) as error:
+        raise _unreadable(where, installed, error) from error
+    if mode == "native":
+        raise ModelError(f"{where} can't be scored natively: {reason}; use scorer: auto or xgboost")
+    if not trusted:
+        try_apart(data, where)
+    scorer = XGBoostScorer(read_model(data, where), where)
+    if reason:
+        scorer.note += f"; not native: {reason}"
+    return scorer
+
+
+def try_apart(data: bytes, where: str) -> None:
+    """See that XGBoost survives a model, once, in a child process.
+
+    Raises
+    ------
+    ModelError
+        It doesn't, or refuses it.
+    """
+
+    def attempt() -> None:
+        predict_apart(data, None)
+
+    try:
+        remembered(data, "survives", attempt)
+    except (RefusedError, CrashedError) as error:
+        raise _unreadable(where, xgboost_version(), error) from error
+
+
+def _unreadable(where: str, installed: str, error: Exception) -> ModelError:
+    if isinstance(error, CrashedError):
+        return ModelError(f"{where} is damaged: XGBoost {installed} doesn't survive it: {error}")
+    return ModelError(f"{where}: XGBoost {installed} can't load it: {first_line(error)}")

@@ -1,0 +1,227 @@
+"""A whole model as the native scorer takes it: trees, base margins and the way to predictions."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import ModelError
+from engine.expr import libm
+from engine.forest import ubjson
+from engine.forest.trees import DamagedError, Trees, UnsupportedError, numbers, read_trees, whole
+
+Version = tuple[int, int]
+
+MOST_FEATURES = 2**24
+"""Features of a model, at most; each row holds them all."""
+
+_SIGMOID = ("reg:logistic", "binary:logistic")
+_EXP = ("count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "survival:aft")
+_IDENTITY = (
+    "reg:squarederror", "reg:linear", "reg:squaredlogerror", "reg:pseudohubererror", "reg:absoluteerror",
+    "rank:ndcg", "rank:map", "rank:pairwise", "binary:logitraw",
+)  # fmt: skip
+_TRANSFORMS = {
+    **dict.fromkeys(_SIGMOID, "sigmoid"),
+    **dict.fromkeys(_EXP, "exp"),
+    **dict.fromkeys(_IDENTITY, "identity"),
+    "reg:quantileerror": "identity",
+    "binary:hinge": "hinge",
+    "multi:softprob": "softprob",
+    "multi:softmax": "softmax",
+}
+
+
+@dataclass(frozen=True)
+class Forest:
+    """A model, checked.
+
+    Parameters
+    ----------
+    trees : Trees
+    n_features, n_groups : int
+        ``n_groups`` counts the margins of a row.
+    base : float32 array, shape (n_groups,)
+        The margins before the first tree.
+    transform : {"identity", "sigmoid", "exp", "hinge", "softprob", "softmax", "sorted"}
+        What makes predictions out of margins.
+    objective : str
+    dart : bool
+        Whether trees are weighted, in whatever way they are stored.
+    """
+
+    trees: Trees
+    n_features: int
+    n_groups: int
+    base: NDArray[np.float32]
+    transform: str
+    objective: str
+    dart: bool
+
+    @property
+    def n_outputs(self) -> int:
+        """How many predictions a row has."""
+        return 1 if self.transform == "softmax" else self.n_groups
+
+    @property
+    def used(self) -> frozenset[int]:
+        """Features that some split reads."""
+        return frozenset(np.unique(self.trees.feature[self.trees.left >= 0]).tolist())
+
+
+def read_document(data: bytes, where: str) -> Any:
+    """The document of a saved model, UBJSON or JSON.
+
+    Raises
+    ------
+    ModelError
+        The bytes are neither.
+    """
+    try:
+        if data[:2] == b"{L":
+            return ubjson.parse(data)
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{where} is damaged or no XGBoost model: {error}") from error
+
+
+def read_forest(document: Any, where: str, version: Version) -> Forest:
+    """The forest of a model's document.
+
+    Parameters
+    ----------
+    document : object
+        What `read_document` gave.
+    where : str
+        The file, for messages.
+    version : tuple of int
+        The XGBoost release whose answers are wanted, such as ``(3, 2)``.
+
+    Raises
+    ------
+    ModelError
+        The model is damaged.
+    UnsupportedError
+        Only XGBoost can score it.
+
+    Examples
+    --------
+    >>> import numpy as np, xgboost
+    >>> X = np.arange(8, dtype=np.float32).reshape(4, 2)
+    >>> booster = xgboost.train({"max_depth": 2}, xgboost.DMatrix(X, [0, 0, 1, 1]), 3)
+    >>> document = read_document(bytes(booster.save_raw("ubj")), "model.ubj")
+    >>> read_forest(document, "model.ubj", (3, 2)).trees.n_trees
+    3
+    """
+    try:
+        return _learner(document["learner"], version)
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, IndexError) as error:
+        reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+        raise ModelError(f"{where} is damaged: {reason}") from error
+
+
+def _learner(learner: Mapping[str, Any], version: Version) -> Forest:
+    parameters = learner["learner_model_param"]
+    objective = str(learner["objective"]["name"])
+    n_features = int(parameters["num_feature"])
+    n_groups = max(int(parameters.get("num_class", 0)), int(parameters.get("num_target", 1)), 1)
+    if not 0 <= n_features <= MOST_FEATURES or n_groups > 2**16:
+        raise DamagedError(f"it says that it has {n_features} features and {n_groups} outputs")
+    model, weights = _booster(learner["gradient_booster"])
+    documents = list(model["trees"])
+    stated = int(model["gbtree_model_param"]["num_trees"])
+    groups = whole(model["tree_info"])
+    if not len(documents) == len(groups) == stated:
+        raise DamagedError(f"it says {stated} trees, but holds {len(documents)}, with {len(groups)} outputs")
+    if len(groups) and not 0 <= groups.min() <= groups.max() < n_groups:
+        raise DamagedError(f"a tree adds to an output that is none of its {n_groups}")
+    if weights is not None and len(weights) != len(documents):
+        raise DamagedError(f"it has {len(weights)} weights for {len(documents)} trees")
+    trees = read_trees(documents, groups, weights, n_features, n_groups)
+    if objective not in _TRANSFORMS:
+        raise UnsupportedError(f"its objective is {objective!r}")
+    if not trees.n_trees and objective in (*_SIGMOID, *_EXP):
+        # XGBoost takes the base score of a model that was never boosted as the margin itself.
+        raise UnsupportedError("it has no trees")
+    transform = _TRANSFORMS[objective]
+    if objective == "reg:quantileerror" and version >= (3, 4) and n_groups > 1:
+        transform = "sorted"
+    base = _base_margins(str(parameters["base_score"]), objective, n_groups, version)
+    return Forest(trees, n_features, n_groups, base, transform, objective, weights is not None)
+
+
+def _booster(booster: Mapping[str, Any]) -> tuple[Mapping[str, Any], NDArray[np.float32] | None]:
+    """The part that holds the trees, and DART's weights."""
+    name = str(booster["name"])
+    if name == "dart":
+        return booster["gbtree"]["model"], numbers(booster["weight_drop"])
+    if name != "gbtree":
+        raise UnsupportedError(f"its booster is {name!r}")
+    model = booster["model"]
+    for holder in (model, booster):
+        if len(holder.get("weight_drop", ())):
+            return model, numbers(holder["weight_drop"])
+    return model, None
+
+
+def _base_margins(text: str, objective: str, n_groups: int, version: Version) -> NDArray[np.float32]:
+    items = text.strip().strip("[]").split(",")
+    scores = [single(item.strip()) for item in items]
+    if len(scores) not in (1, n_groups):
+        raise DamagedError(f"it has {len(scores)} base scores for {n_groups} outputs")
+    if not all(map(math.isfinite, scores)):
+        raise UnsupportedError(f"its base score is {text}")
+    margin = _base_margin(objective, version)
+    with np.errstate(all="ignore"):
+        margins = np.array([margin(score) for score in scores], np.float32)
+    if not np.isfinite(margins).all():
+        raise UnsupportedError(f"its base score {text} has no finite margin")
+    return np.ascontiguousarray(np.broadcast_to(margins, n_groups))
+
+
+def _base_margin(objective: str, version: Version) -> Callable[[np.float32], np.float32]:
+    log = libm.scalar("logf")
+    one = np.float32(1)
+    least, most = np.float32(1e-6), one - np.float32(1e-6)
+
+    def logit(score: np.float32) -> np.float32:
+        if version >= (3, 2):
+            score = min(max(score, least), most)
+        if not 0 < score < 1:
+            raise UnsupportedError(f"its base score {score} is no probability")
+        return np.float32(-log(float(one / score - one)))
+
+    def logarithm(score: np.float32) -> np.float32:
+        if score <= 0:
+            raise UnsupportedError(f"its base score {score} is not positive")
+        return np.float32(log(float(score)))
+
+    if objective in _SIGMOID:
+        return logit
+    return logarithm if objective in _EXP else lambda score: score
+
+
+def single(text: str) -> np.float32:
+    """The float32 nearest to a decimal; by way of float64 it could be rounded twice.
+
+    >>> single("1.00000005960464477539062500000000001")
+    np.float32(1.0000001)
+    """
+    if len(text) > 64:
+        raise DamagedError(f"a number has {len(text)} digits")
+    double = float(text)
+    with np.errstate(over="ignore"):
+        nearest = np.float32(double)
+    if not math.isfinite(nearest) or double == 0:
+        return nearest
+    exact = Fraction(text)
+    others = [np.nextafter(nearest, np.float32(side)) for side in (-np.inf, np.inf)]
+    finite = [nearest, *(other for other in others if math.isfinite(other))]
+    return min(finite, key=lambda value: abs(Fraction(float(value)) - exact))

@@ -1,0 +1,111 @@
+"""The native scorer: a forest with its kernels."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import ModelError
+from engine.forest.blocks import BLOCK, lay_out_blocks
+from engine.forest.forest import Forest
+from engine.forest.kernels import block_kernel, row_kernel
+from engine.forest.output import KINDS
+from engine.forest.row import lay_out_row
+
+_WORTH_A_THREAD = 100_000_000
+"""Rows times nodes for which a thread is started: about half a millisecond."""
+
+
+class NativeScorer:
+    """Scores a forest by the engine's own kernels, with XGBoost's bits.
+
+    Parameters
+    ----------
+    forest : Forest
+    where : str
+        The file or stage, for messages.
+
+    Attributes
+    ----------
+    row_address, row_model : int
+        For compiled code: ``row_address`` is a C function ``void (int64 × 6)``; called with the addresses of
+        a row's float32 features and scores, ``row_model`` and three zeros, it scores the row. It neither
+        allocates nor throws, and any number of threads may call it. Valid as long as the scorer lives.
+
+    Raises
+    ------
+    UnsupportedError
+        The forest doesn't fit the kernels.
+    """
+
+    def __init__(self, forest: Forest, where: str = "the model") -> None:
+        self.forest = forest
+        self.n_features = forest.n_features
+        self.n_outputs = forest.n_outputs
+        self.used = forest.used
+        self.note = f"native: {forest.objective}, {forest.trees.n_trees:,} trees"
+        self._where = where
+        self._row = lay_out_row(forest, KINDS.index(forest.transform))
+        kernel = row_kernel()
+        self.row_address = kernel.address
+        self.row_model = self._row.context.ctypes.data
+        self._one = kernel.module.one
+        transform = KINDS.index(forest.transform)
+        self._blocks = lay_out_blocks(forest, transform, (self.row_address, self.row_model))
+        self._model = self._blocks.context.ctypes.data
+        self._many = block_kernel().call
+        self._here = threading.local()
+        part = _WORTH_A_THREAD // max(1, len(forest.trees.left))
+        self._part = max(2, part // BLOCK) * BLOCK
+
+    def many(self, features: NDArray[np.float32], threads: int = 1) -> NDArray[np.float32]:
+        """Scores of a block of rows; see `engine.stage.Scorer`.
+
+        Raises
+        ------
+        ModelError
+            Another number of features.
+        """
+        rows = np.ascontiguousarray(features, np.float32)
+        if rows.ndim != 2 or rows.shape[1] != self.n_features:
+            raise ModelError(f"{self._where} takes {self.n_features} features, not shape {rows.shape}")
+        scores = np.empty((len(rows), self.n_outputs), np.float32)
+        parts = min(threads, len(rows) // self._part)
+        if parts <= 1:
+            self._block(rows, scores)
+            return scores
+        edges = (np.linspace(0, len(rows) // self._part, parts + 1).astype(int) * self._part).tolist()
+        edges[-1] = len(rows)
+        with ThreadPoolExecutor(parts - 1) as pool:
+            running = [
+                pool.submit(self._block, rows[edges[i] : edges[i + 1]], scores[edges[i] : edges[i + 1]])
+                for i in range(1, parts)
+            ]
+            self._block(rows[: edges[1]], scores[: edges[1]])
+        for part in running:
+            part.result()
+        return scores
+
+    def one(self, features: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
+        """Score one row in place; see `engine.stage.Scorer`.
+
+        Raises
+        ------
+        ModelError
+            An array of another size.
+        """
+        if len(features) != self.n_features or len(scores) != self.n_outputs:
+            raise ModelError(
+                f"{self._where} takes {self.n_features} features for {self.n_outputs} scores, "
+                f"not {len(features)} for {len(scores)}"
+            )
+        self._one(features, scores, self.row_model)
+
+    def _block(self, rows: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
+        work = getattr(self._here, "work", None)
+        if work is None:
+            work = self._here.work = self._blocks.new_work()
+        self._many(rows.ctypes.data, scores.ctypes.data, self._model, len(rows), work.ctypes.data, 0)

@@ -1,0 +1,118 @@
+"""What the installed XGBoost predicts, here or in a child process.
+
+XGBoost ends the process on some damaged models, so one that comes from a file is first read by a child. The
+child runs this file by itself: it imports nothing of the engine.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_REFUSED = 3
+_MOST_SECONDS = 600
+
+
+class RefusedError(Exception):
+    """XGBoost can't load or score the model; the text is its reason."""
+
+
+class CrashedError(Exception):
+    """XGBoost ended the child process; the text says how."""
+
+
+def predict(data: bytes, rows: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Predictions of the installed XGBoost, which this imports.
+
+    They are those of ``inplace_predict``, but for DART before XGBoost 3.3, where ``predict`` is right.
+
+    Parameters
+    ----------
+    data : bytes
+        The model, UBJSON or JSON.
+    rows : float32 array, shape (n, n_features), or None
+        None: two rows, zero and missing.
+    """
+    import xgboost
+
+    booster = xgboost.Booster({"nthread": 1}, model_file=bytearray(data))
+    if rows is None:
+        rows = np.zeros((2, booster.num_features()), np.float32)
+        rows[1] = np.nan
+    major, minor = map(int, xgboost.__version__.split(".")[:2])
+    if (major, minor) < (3, 3) and '"name":"dart"' in booster.save_config().replace(" ", ""):
+        matrix = xgboost.DMatrix(
+            rows, nthread=1, feature_types=booster.feature_types, enable_categorical=True
+        )
+        found: Any = booster.predict(matrix, validate_features=False)
+    else:
+        found = booster.inplace_predict(rows, validate_features=False)
+    return np.asarray(found, np.float32)
+
+
+def predict_apart(data: bytes, rows: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """The same in a child process.
+
+    Raises
+    ------
+    RefusedError
+    CrashedError
+    """
+    sent = _bytes(np.zeros((0, 0), np.float32) if rows is None else rows)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    try:
+        done = subprocess.run(
+            # -P: the files beside this one are no modules of their own.
+            [sys.executable, "-P", str(Path(__file__))],
+            input=sent + data,
+            capture_output=True,
+            timeout=_MOST_SECONDS,
+            check=False,
+            env=environment,
+        )
+    except subprocess.TimeoutExpired:
+        raise CrashedError(f"it takes more than {_MOST_SECONDS // 60} minutes") from None
+    text = done.stderr.decode("utf-8", "replace")
+    if done.returncode == _REFUSED:
+        raise RefusedError(text)
+    if done.returncode < 0:
+        raise CrashedError(f"it ends the process with signal {-done.returncode}")
+    if done.returncode:
+        raise RuntimeError(f"the child process that runs XGBoost failed:\n{text}")
+    found: NDArray[np.float32] = np.load(io.BytesIO(done.stdout), allow_pickle=False)
+    return found
+
+
+def _bytes(array: NDArray[np.float32]) -> bytes:
+    made = io.BytesIO()
+    np.save(made, array, allow_pickle=False)
+    return made.getvalue()
+
+
+def _main() -> int:
+    source = io.BytesIO(sys.stdin.buffer.read())
+    rows = np.load(source, allow_pickle=False)
+    # What XGBoost prints must not get between the numbers.
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    import xgboost
+
+    try:
+        found = predict(source.read(), rows if rows.shape[1] else None)
+    except (xgboost.core.XGBoostError, ValueError) as error:
+        sys.stderr.write(str(error))
+        return _REFUSED
+    out.write(_bytes(found))
+    out.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

@@ -1,0 +1,89 @@
+"""Which kernel evaluates which tree.
+
+A tree is *complete* (all nodes of ``depth`` levels, unrolled and kept in registers, padded where it is
+shallower), or *listed* (its own splits one by one, answers kept in memory). Of a listed tree with more than
+256 leaves, or with a level that costs more than a step, the nodes of least height are walked instead. A
+model has complete trees of one depth, so that there is little to compile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.forest.trees import Trees
+
+_DEEPEST = 8
+_UNROLLED, _LISTED, _STEP, _LOOK_UP = 4, 9, 640, 192
+"""Costs for a tile: a split of a complete tree, of a listed one, a step of a walk, plain look-ups."""
+_MOST_EXITS = 256
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """How the trees of a model are evaluated.
+
+    Parameters
+    ----------
+    depth : int
+        Of complete trees.
+    perfect : bool array, shape (n_trees,)
+        Which trees are complete.
+    steps : int32 array, shape (n_trees,)
+        Steps walked behind the listed splits.
+    height : int32 array, shape (n_nodes,)
+        Splits on the longest path down from each node.
+    """
+
+    depth: int
+    perfect: NDArray[np.bool_]
+    steps: NDArray[np.int32]
+    height: NDArray[np.int32]
+
+
+def choose_shapes(trees: Trees) -> Shapes:
+    """Choose the cheapest kernels for these trees."""
+    height = heights(trees)
+    if not trees.n_trees:
+        return Shapes(0, np.zeros(0, bool), np.zeros(0, np.int32), height)
+    steps, listed_cost = _cut(trees, height)
+    best, depth, perfect = float(listed_cost.sum()), 0, np.zeros(trees.n_trees, bool)
+    for candidate in range(1, _DEEPEST + 1):
+        fits = trees.depth <= candidate
+        cost = (2**candidate - 1) * _UNROLLED + 2**candidate // 4 + 16
+        chosen = fits & (listed_cost > cost)
+        total = float(np.where(chosen, cost, listed_cost).sum())
+        if total < best:
+            best, depth, perfect = total, candidate, chosen
+    return Shapes(depth, perfect, steps, height)
+
+
+def heights(trees: Trees) -> NDArray[np.int32]:
+    """Splits on the longest path down from each node."""
+    found = np.zeros(len(trees.left), np.int32)
+    left = trees.left + np.repeat(trees.offsets[:-1], np.diff(trees.offsets))
+    levels = [trees.offsets[:-1]]
+    while len(levels[-1]):
+        split = levels[-1][trees.left[levels[-1]] >= 0]
+        levels.append(np.concatenate([left[split], left[split] + 1]))
+    for nodes in levels[::-1]:
+        split = nodes[trees.left[nodes] >= 0]
+        found[split] = np.maximum(found[left[split]], found[left[split] + 1]) + 1
+    return found
+
+
+def _cut(trees: Trees, height: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """The height at which each tree is cut, and what it then costs."""
+    number = np.repeat(np.arange(trees.n_trees), np.diff(trees.offsets))
+    most = int(height.max()) + 1
+    splits = trees.left >= 0
+    count = np.bincount(number[splits] * most + height[splits], minlength=trees.n_trees * most)
+    count = count.reshape(trees.n_trees, most)
+    # Splits above each height: those listed, if the tree is cut there.
+    above = count[:, ::-1].cumsum(axis=1)[:, ::-1] - count
+    cost = above * _LISTED + np.arange(most) * _STEP + _LOOK_UP
+    cost = np.where(above < _MOST_EXITS, cost, np.inf)
+    steps = cost.argmin(axis=1)
+    return steps.astype(np.int32), cost[np.arange(trees.n_trees), steps]

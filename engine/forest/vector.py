@@ -1,0 +1,250 @@
+"""Vector code that numba can't write by itself, as LLVM's generic vectors.
+
+LLVM makes AVX-512, AVX2 or anything else of it. Only looking numbers up in a small table needs an
+instruction of the processor's own (`lookup`); where there is none, the caller does it by plain loads.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+TILE = 64
+"""Rows that go through a tree together."""
+
+_I8, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
+LANES = {"avx512": 16, "avx2": 8}
+"""Floats in a register, where `lookup` has an instruction."""
+ROWS = {"avx512": 128, "avx2": 128, "portable": 32}
+"""Rows for which a complete tree's nodes are read once; as many as the registers hold."""
+MOST_LOOKED_UP = {"avx512": 256, "avx2": 64}
+"""Leaves up to which `lookup` beats plain loads."""
+
+
+def splat(builder: Any, value: Any, count: int) -> Any:
+    """A vector of one value."""
+    kind = ir.VectorType(value.type, count)
+    if isinstance(value, ir.Constant):
+        return ir.Constant(kind, [value.constant] * count)
+    first = builder.insert_element(ir.Constant(kind, ir.Undefined), value, _I32(0))
+    zeros = ir.Constant(ir.VectorType(_I32, count), [0] * count)
+    return builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), zeros)
+
+
+def constant(kind: Any, value: int, count: int) -> Any:
+    """A constant vector of one value."""
+    return ir.Constant(ir.VectorType(kind, count), [value] * count)
+
+
+def load(builder: Any, kind: Any, address: Any, align: int = 1) -> Any:
+    """What lies at an address, given as a number."""
+    return builder.load(builder.inttoptr(address, kind.as_pointer()), align=align)
+
+
+def store(builder: Any, value: Any, address: Any, align: int = 1) -> None:
+    """Put a value at an address, given as a number."""
+    builder.store(value, builder.inttoptr(address, value.type.as_pointer()), align=align)
+
+
+def plus(builder: Any, address: Any, offset: int) -> Any:
+    """An address so many bytes further."""
+    return builder.add(address, _I64(offset))
+
+
+def load_table(builder: Any, level: str, address: Any, size: int) -> list[Any]:
+    """A table of floats in registers."""
+    lanes = LANES[level]
+    kind = ir.VectorType(_F32, lanes)
+    return [load(builder, kind, plus(builder, address, 4 * i), 4) for i in range(0, max(size, lanes), lanes)]
+
+
+def lookup(builder: Any, level: str, table: list[Any], index: Any) -> Any:
+    """``table[index]`` for each lane; bits of ``index`` beyond the table's size don't count."""
+    lanes = LANES[level]
+    floats, whole = ir.VectorType(_F32, lanes), ir.VectorType(_I32, lanes)
+    module = builder.module
+    parts = table
+    bit = lanes
+    if level == "avx512" and len(table) > 1:
+        kind = ir.FunctionType(floats, [floats, whole, floats])
+        both = cgutils.get_or_insert_function(module, kind, "llvm.x86.avx512.vpermi2var.ps.512")
+        parts = [builder.call(both, [a, index, b]) for a, b in zip(table[::2], table[1::2], strict=True)]
+        bit = 2 * lanes
+    else:
+        name = "llvm.x86.avx512.permvar.sf.512" if level == "avx512" else "llvm.x86.avx2.permps"
+        one = cgutils.get_or_insert_function(module, ir.FunctionType(floats, [floats, whole]), name)
+        parts = [builder.call(one, [part, index]) for part in table]
+    while len(parts) > 1:
+        # The bit's place is the sign's, which is what a blend looks at.
+        moved = builder.shl(index, constant(_I32, 31 - (bit.bit_length() - 1), lanes))
+        high = builder.icmp_signed("<", moved, constant(_I32, 0, lanes))
+        parts = [builder.select(high, b, a) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+        bit *= 2
+    return parts[0]
+
+
+def search(level: str, levels: int) -> Any:
+    """A function that ranks a column among ``2**levels - 1`` sorted thresholds, laid out as a heap.
+
+    ``f(table, column, left, right, highest, count)``: writes the ranks (less 128) of ``count`` float32, a
+    multiple of `TILE`, to ``left``, where a missing value has rank 0, and to ``right``, where it has rank
+    ``highest``.
+    """
+
+    def build(
+        typingctx: Any, table: Any, column: Any, left: Any, right: Any, highest: Any, count: Any
+    ) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            table, column, left, right, highest, count = args
+            lanes = LANES[level]
+            whole = ir.VectorType(_I32, lanes)
+            held = load_table(builder, level, table, 2**levels)
+            top = splat(builder, builder.sub(builder.trunc(highest, _I32), _I32(128)), lanes)
+            stop = builder.udiv(count, _I64(lanes))
+            with cgutils.for_range(builder, stop, intp=_I64) as loop:
+                at = builder.mul(loop.index, _I64(lanes))
+                x = load(
+                    builder, ir.VectorType(_F32, lanes), builder.add(column, builder.mul(at, _I64(4))), 4
+                )
+                node = constant(_I32, 1, lanes)
+                for step in range(levels):
+                    first, past = (0, lanes) if 2**step < lanes else (2**step, 2 ** (step + 1))
+                    part = held[first // lanes : past // lanes]
+                    threshold = lookup(builder, level, part, node)
+                    below = builder.zext(builder.fcmp_ordered("<=", threshold, x), whole)
+                    node = builder.add(builder.add(node, node), below)
+                rank = builder.sub(node, constant(_I32, 2**levels + 128, lanes))
+                missing = builder.fcmp_unordered("uno", x, x)
+                bytes_ = ir.VectorType(_I8, lanes)
+                store(builder, builder.trunc(rank, bytes_), builder.add(left, at))
+                other = builder.select(missing, top, rank)
+                store(builder, builder.trunc(other, bytes_), builder.add(right, at))
+            return context.get_dummy_value()
+
+        return types.void(*[types.int64] * 6), emit
+
+    build.__name__ = f"search_{level}_{levels}"
+    return intrinsic(build)
+
+
+def perfect(level: str, depth: int) -> Any:
+    """A function that finds the leaf of a block of rows in a complete tree, and adds it.
+
+    ``f(nodes, leaves, ranks, sums, count, width, leaf_stride, sum_stride)``: ``nodes`` holds for every split,
+    as a heap, where its slot lies (uint32) and four copies of its bound (int8); a row goes left where its
+    rank is less. ``width`` numbers of the leaf are added to sums that lie ``sum_stride`` bytes apart.
+    """
+
+    rows = ROWS[level]
+
+    def build(
+        typingctx: Any, nodes: Any, leaves: Any, ranks: Any, sums: Any, count: Any, width: Any,
+        leaf_stride: Any, sum_stride: Any,
+    ) -> Any:  # fmt: skip
+        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            nodes, leaves, ranks, sums, count, width, leaf_stride, sum_stride = args
+            times = builder.udiv(builder.add(count, _I64(rows - 1)), _I64(rows))
+            with cgutils.for_range(builder, times, intp=_I64) as loop:
+                at = builder.mul(loop.index, _I64(rows))
+                index = _leaf_numbers(builder, nodes, builder.add(ranks, at), depth, rows)
+                place = builder.add(sums, builder.mul(at, _I64(4)))
+                with cgutils.for_range(builder, width, intp=_I64) as outputs:
+                    table = builder.add(leaves, builder.mul(outputs.index, leaf_stride))
+                    out = builder.add(place, builder.mul(outputs.index, sum_stride))
+                    _add_leaves(builder, level, table, index, out, 2**depth, rows)
+            return context.get_dummy_value()
+
+        return types.void(*[types.int64] * 8), emit
+
+    build.__name__ = f"perfect_{level}_{depth}"
+    return intrinsic(build)
+
+
+def _leaf_numbers(builder: Any, nodes: Any, ranks: Any, depth: int, rows: int) -> Any:
+    """The number of each row's leaf: going right at a split adds half of the leaves below it.
+
+    With AVX-512 that is one masked addition for each split, and there are no more constants than levels.
+    """
+
+    def at(node: int, step: int) -> Any:
+        less = _goes_left(builder, plus(builder, nodes, 8 * node), ranks, rows)
+        half = constant(_I8, 2 ** (depth - 1 - step), rows)
+        if step == depth - 1:
+            return builder.select(less, constant(_I8, 0, rows), half)
+        left, right = at(2 * node + 1, step + 1), at(2 * node + 2, step + 1)
+        return builder.select(less, left, builder.add(right, half))
+
+    return at(0, 0)
+
+
+def _goes_left(builder: Any, record: Any, ranks: Any, rows: int) -> Any:
+    offset = builder.zext(load(builder, _I32, record, 4), _I64)
+    bound = load(builder, _I32, plus(builder, record, 4), 4)
+    bounds = builder.bitcast(splat(builder, bound, rows // 4), ir.VectorType(_I8, rows))
+    ranked = load(builder, ir.VectorType(_I8, rows), builder.add(ranks, offset))
+    return builder.icmp_signed("<", ranked, bounds)
+
+
+def _add_leaves(builder: Any, level: str, table: Any, index: Any, out: Any, size: int, rows: int) -> None:
+    if size > MOST_LOOKED_UP.get(level, 0):
+        _add_leaves_plainly(builder, table, index, out, rows)
+        return
+    lanes = LANES[level]
+    held = load_table(builder, level, table, size)
+    for start in range(0, rows, lanes):
+        chosen = [ir.Constant(_I32, start + i) for i in range(lanes)]
+        some = builder.shuffle_vector(
+            index, ir.Constant(index.type, ir.Undefined), ir.Constant(ir.VectorType(_I32, lanes), chosen)
+        )
+        numbers = builder.zext(some, ir.VectorType(_I32, lanes))
+        place = plus(builder, out, 4 * start)
+        found = lookup(builder, level, held, numbers)
+        store(builder, builder.fadd(load(builder, found.type, place, 4), found), place, 4)
+
+
+def _add_leaves_plainly(builder: Any, table: Any, index: Any, out: Any, rows: int) -> None:
+    room = cgutils.alloca_once(builder, index.type)
+    room.align = 64
+    builder.store(index, room, align=64)
+    begin = builder.ptrtoint(room, _I64)
+    for start in range(0, rows, 8):
+        found = ir.Constant(ir.VectorType(_F32, 8), ir.Undefined)
+        for i in range(8):
+            number = builder.zext(load(builder, _I8, plus(builder, begin, start + i)), _I64)
+            leaf = load(builder, _F32, builder.add(table, builder.mul(number, _I64(4))), 4)
+            found = builder.insert_element(found, leaf, _I32(i))
+        place = plus(builder, out, 4 * start)
+        store(builder, builder.fadd(load(builder, found.type, place, 4), found), place, 4)
+
+
+def listed(rows: int = TILE) -> Any:
+    """A function that finds the leaf of a block of rows in a tree of any form, with at most 256 leaves.
+
+    ``f(records, count, ranks, work)``: four uint32 for every split, children first: where its slot lies, four
+    copies of its bound, and where in ``work`` the answers of its children lie: a leaf's own number, or what
+    an earlier split found. The answers of split i go to ``(256 + i) * rows``.
+    """
+
+    def build(typingctx: Any, records: Any, count: Any, ranks: Any, work: Any) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            records, count, ranks, work = args
+            vector = ir.VectorType(_I8, rows)
+            with cgutils.for_range(builder, count, intp=_I64) as loop:
+                record = builder.add(records, builder.mul(loop.index, _I64(16)))
+                less = _goes_left(builder, record, ranks, rows)
+                sides = []
+                for byte in (8, 12):
+                    offset = builder.zext(load(builder, _I32, plus(builder, record, byte), 4), _I64)
+                    sides.append(load(builder, vector, builder.add(work, offset), rows))
+                place = builder.add(work, builder.mul(plus(builder, loop.index, 256), _I64(rows)))
+                store(builder, builder.select(less, *sides), place, rows)
+            return context.get_dummy_value()
+
+        return types.void(*[types.int64] * 4), emit
+
+    build.__name__ = "listed"
+    return intrinsic(build)
