@@ -279,6 +279,9 @@ class Scorer(Protocol):
         Features that can change a score; the others need not be computed.
     note : str
         One line for `engine explain`: who scores, and why.
+
+    A scorer may have ``row_address`` and ``row_model``, too: a C function ``void (int64 × 6)`` that a kernel
+    calls with the addresses of one row's features and scores, then ``row_model`` and zeros.
     """
 
     n_features: int

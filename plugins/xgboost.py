@@ -55,7 +55,7 @@ class XGBoost(ScoreStage):
         None, ge=1, help="stop after so many rounds without gain on the valid part"
     )
     model: str | None = option(None, help="a saved model (.ubj or .json) to load instead of training one")
-    scorer: Literal["auto", "xgboost"] = option(
+    scorer: Literal["auto", "native", "xgboost"] = option(
         "auto", runtime=True, help="who scores; auto: the fastest that gives XGBoost's own bits"
     )
 
@@ -99,6 +99,7 @@ class XGBoost(ScoreStage):
         return _alpha_suffixes(objective, parameters.alphas(objective, self.params)) or ("",)
 
     def fit(self, columns: Mapping[str, Values], context: FitContext) -> Learned:
+        from engine.forest.choose import choose_scorer
         from engine.forest.train import train
 
         objective = self._objective(context.target) or "reg:squarederror"
@@ -125,10 +126,12 @@ class XGBoost(ScoreStage):
             seed=context.seed,
             progress=context.progress,
         )
+        # trained here, so XGBoost may read it in this process; what comes of the comparison is kept
+        choose_scorer(saved, "the trained model", self.scorer, trusted=True)
         return _learned(read_model(saved, "the trained model"), classes, tuple(columns))
 
     def prepare(self, columns: Sequence[Column]) -> Learned:
-        from engine.forest.xgb import load_booster, refuse_unscorable
+        from engine.forest.xgb import refuse_unscorable
 
         assert self.model is not None
         facts = _read(self.model)
@@ -140,7 +143,6 @@ class XGBoost(ScoreStage):
                 "remove 'objective'"
             )
         features = _matched(facts, [column.name for column in columns], self.model)
-        load_booster(facts.ubj, self.model)
         classes = _numbered(facts.num_class) if facts.num_class > 1 else ()
         return _learned(facts, classes, features)
 
@@ -161,9 +163,9 @@ class XGBoost(ScoreStage):
         return Kind.BOOLEAN if objective == "binary:logistic" else Kind.NUMBER
 
     def make_scorer(self, learned: Learned) -> Scorer:
-        from engine.forest.xgb import XGBoostScorer
+        from engine.forest.choose import choose_scorer
 
-        return XGBoostScorer(np.asarray(learned["model"], np.uint8).tobytes())
+        return choose_scorer(np.asarray(learned["model"], np.uint8).tobytes(), mode=self.scorer)
 
     def _objective(self, target: Kind | None) -> str | None:
         if self.objective != "auto":
@@ -187,7 +189,9 @@ def _read(path: str) -> Model:
         ) from None
     except OSError as error:
         raise ModelError(f"the model file {path} can't be read: {error.strerror or error}") from error
-    return read_model(data, path)
+    from engine.forest.choose import read_checked
+
+    return read_checked(data, path)
 
 
 def _matched(facts: Model, columns: Sequence[str], path: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ _HEADER = '''\
 
 from engine.jit.functions import *  # noqa: F403
 from engine.jit import functions as parts
+from engine.jit.lowlevel import call
 
 
 def kernel(rows, columns, outputs, numbers, integers, scratch):
@@ -43,6 +44,11 @@ def record_length(shape: Shape) -> int:
     return len(shape.leaves) + shape.tables + shape.counts + 1
 
 
+def model_at(groups: Sequence[Group]) -> int:
+    """Where ``integers`` hold the address of a model's walk and of its numbers; zero: none."""
+    return 3 * len(groups) + 1
+
+
 def emit(groups: Sequence[Group]) -> str:
     """The source of a kernel.
 
@@ -58,6 +64,12 @@ def emit(groups: Sequence[Group]) -> str:
         lines += _emit_group(number, group.shape)
     if not groups:
         lines.append("        pass")
+    if any(group.shape.store == "feature" for group in groups):
+        at = model_at(groups)
+        lines += [
+            f"    if integers[{at}] != 0:  # one row: the forest walks right away",
+            f"        call(integers[{at}], outputs[0], outputs[1], integers[{at + 1}], 0, 0, 0)",
+        ]
     return "\n".join(lines) + "\n"
 
 

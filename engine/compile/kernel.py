@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.compile.emit import BLOCK, emit, record_length
+from engine.compile.emit import BLOCK, emit, model_at, record_length
 from engine.compile.passes import Group, Root, cut, data_key, fold, group, share
 from engine.expr.graph import Expr, leaves
 from engine.expr.interpret import Leaf, lookup_table
@@ -78,7 +78,7 @@ def _pack(
     vocabularies: Mapping[str, Sequence[str]],
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     numbers: list[float] = []
-    integers: list[int] = [0] * (3 * len(groups)) + [width]
+    integers: list[int] = [0] * (3 * len(groups)) + [width, 0, 0]
     tables: dict[Any, int] = {}
     for number, item in enumerate(groups):
         integers[3 * number : 3 * number + 3] = [len(item.members), len(integers), len(numbers)]
@@ -130,6 +130,20 @@ class Kernel:
         self._integers = plan.integers
         self.numbers = plan.numbers.ctypes.data
         self.integers = plan.integers.ctypes.data
+
+    def with_walk(self, address: int, model: int) -> NDArray[np.int64]:
+        """Whole numbers with which the kernel, after the features of one row, has a model walk at once.
+
+        Parameters
+        ----------
+        address, model : int
+            ``row_address`` and ``row_model`` of `engine.forest.native.NativeScorer`; ``outputs[1]`` must hold
+            the address of the scores.
+        """
+        integers = self.plan.integers.copy()
+        at = model_at(self.plan.groups)
+        integers[at : at + 2] = address, model
+        return integers
 
     def new_scratch(self) -> NDArray[np.float64]:
         """Room for one block of shared subexpressions; one for each thread."""

@@ -256,12 +256,21 @@ class _Row:
         slots = 1 + np.arange(len(segment.roots))
         outputs = np.concatenate([[features.ctypes.data], outputs_at + 8 * (slots - 1)]).astype(np.int64)
         scratch = kernel.new_scratch()
-        self._held += [features, columns, outputs, scratch]
-        arguments = (
-            1, columns.ctypes.data, outputs.ctypes.data, kernel.numbers, kernel.integers, scratch.ctypes.data
-        )  # fmt: skip
+        integers = kernel.plan.integers
         label = segment.point.label if segment.point else ""
-        return (kernel.call, arguments, scorers[label].one if label else None, features, scores.get(label))
+        score = scorers[label].one if label else None
+        walks: Any = scorers.get(label)
+        if segment.roots and hasattr(walks, "row_address"):
+            # the model walks within the kernel
+            integers = kernel.with_walk(walks.row_address, walks.row_model)
+            outputs = np.array([features.ctypes.data, scores[label].ctypes.data], np.int64)
+            score = None
+        self._held += [features, columns, outputs, scratch, integers]
+        arguments = (
+            1, columns.ctypes.data, outputs.ctypes.data, kernel.numbers, integers.ctypes.data,
+            scratch.ctypes.data,
+        )  # fmt: skip
+        return (kernel.call, arguments, score, features, scores.get(label))
 
     def __call__(self, values: Sequence[Any]) -> tuple[Any, ...]:
         self._pack(self._memory, 0, *values)

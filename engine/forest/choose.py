@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from engine.errors import ModelError
 from engine.forest.forest import read_document, read_forest
-from engine.forest.model import read_model
+from engine.forest.model import Model, read_model
 from engine.forest.oracle import CrashedError, RefusedError, predict_apart
 from engine.forest.trees import UnsupportedError
 from engine.forest.verify import difference, release, remembered, xgboost_version
 from engine.forest.xgb import XGBoostScorer, first_line
+from engine.jit.cache import why_not
 from engine.stage import Scorer
 
 MODES = ("auto", "native", "xgboost")
@@ -54,10 +57,10 @@ def choose_scorer(
     if data.lstrip()[:1] != b"{":
         read_model(data, where)  # says what it is instead
     installed = xgboost_version()
-    reason = ""
+    reason = why_not()
     try:
         forest = read_forest(read_document(data, where), where, release(installed))
-        if mode != "xgboost":
+        if mode != "xgboost" and not reason:
             from engine.forest.native import NativeScorer
 
             native = NativeScorer(forest, where)
@@ -78,6 +81,22 @@ def choose_scorer(
     if reason:
         scorer.note += f"; not native: {reason}"
     return scorer
+
+
+def read_checked(data: bytes, where: str) -> Model:
+    """The facts of a model that somebody gave: its trees are checked, XGBoost tries it in a child process.
+
+    Raises
+    ------
+    ModelError
+        It is no model, or a damaged one.
+    """
+    if data.lstrip()[:1] != b"{":
+        read_model(data, where)  # says what it is instead
+    with contextlib.suppress(UnsupportedError):  # XGBoost may know more
+        read_forest(read_document(data, where), where, release(xgboost_version()))
+    try_apart(data, where)
+    return read_model(data, where)
 
 
 def try_apart(data: bytes, where: str) -> None:

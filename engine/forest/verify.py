@@ -130,7 +130,7 @@ def _one_by_one(scorer: NativeScorer, rows: NDArray[np.float32]) -> NDArray[np.f
 
 def checks_folder() -> Path:
     """Where answers are kept."""
-    from engine.jit.cache import cache_folder
+    from engine.jit.folder import cache_folder
 
     return cache_folder() / "checks"
 

@@ -27,8 +27,8 @@ class Own(ColumnStage):
         (
             "guard_if",
             "return x if x > 3 else 0",
-            "TypeError: an Expr has no truth value while it is traced: use where(condition, a, b), &, | and ~ "
-            "in place of if, and, or, not",
+            "TypeError: an Expr has no truth value while it is traced: use where(condition, a, b), &, | and "
+            "~ in place of if, and, or, not",
         ),
         ("guard_key", "return x - learned['mean']", "KeyError: 'mean'"),
     ],
