@@ -72,7 +72,8 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
             flags.add(item)
         elif item.startswith("-"):
             raise UserError(
-                f"there is no flag {name!r}.{did_you_mean(name, FLAGS)}\n  flags: {', '.join(FLAGS)}"
+                f"there is no flag {name!r}.{did_you_mean(name, FLAGS)}\n  flags: {', '.join(FLAGS)}\n"
+                "  all else is written without dashes: key=value, as in stages.model.rounds=5"
             )
         elif _OVERRIDE.match(item):
             overrides.append(item)

@@ -132,7 +132,7 @@ def open_pipeline(arguments: Arguments, *, free: Collection[str] = ()) -> Opened
     learned = {planned.label for planned in loaded.plan.stages if planned.stage.learns()}
     mistakes = [
         mistake
-        for mistake in runtime_changes(loaded.plan, plan, learned)
+        for mistake in runtime_changes(loaded.plan, plan, learned, str(stored.path))
         if mistake.where.partition(".")[0] not in free
     ]
     if mistakes:

@@ -56,6 +56,8 @@ def _apply(data: dict[str, Any], change: Change) -> Mistake | None:
         inner = _get(holder, name)
         if inner is None and isinstance(holder, dict) and change.action != "remove":
             inner = holder[name] = {}
+        if isinstance(inner, str) and above[0] == "inputs" and depth == 1 and change.action != "remove":
+            inner = holder[name] = {"kind": inner}  # the short form of an input, told more of
         if not isinstance(inner, dict | list):
             if change.action == "remove":
                 return _nothing_there(change, holder, above[: depth + 1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -71,9 +72,21 @@ def no_such_choice(group: str, name: str, path: Sequence[Path], where: str = "")
     names = conf.choices(path, group)
     kind = "choices" if "/" in group else f"{group}s"
     notes = [f"{kind}: {listing(names, 40)}", f"looked in: {conf.places(path, group)}"]
+    if group in ("source", "sink") and ("." in name or "/" in name):
+        notes.insert(0, f"to name a file or folder: {group}.path={name}")
+    if group == "pipeline":
+        notes[:0] = _elsewhere(name)
     others = [folder / group / f"{name}.yml" for folder in path]
     notes.extend(f"{conf.shown(other)} must end in .yaml" for other in others if other.is_file())
     return Mistake(where or group, f"there is no {group} {name!r}.{did_you_mean(name, names)}", tuple(notes))
+
+
+def _elsewhere(name: str) -> list[str]:
+    """Where a pipeline of this name is, after all: in a bundle, or in a folder that was not named."""
+    if (Path(name) / "current").is_file():
+        return [f"a bundle lies there: bundle={name}"]
+    homes = sorted(found.parents[1] for found in Path().glob(f"*/pipeline/{glob.escape(name)}.yaml"))
+    return [f"there is one in {home}: add --config-dir {home}" for home in homes[:1]]
 
 
 def missing_default(name: str, by: str, path: Sequence[Path]) -> Mistake:

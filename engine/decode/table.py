@@ -194,6 +194,10 @@ class TableDecoder:
             return
         if absent:
             problems.append(f"columns there: {listing(names)}")
+            parts = next((mark for mark in ";\t|" if len(names) == 1 and mark in names[0]), "")
+            if parts:
+                given = "source.delimiter=tab" if parts == "\t" else f"'source.delimiter=\"{parts}\"'"
+                problems.append(f"the file seems to be parted by {parts!r}: {given}")
             problems.append("if it may be absent: 'inputs.NAME={kind: …, optional: true}'")
         raise DataError("\n  ".join((f"{where}: the columns don't fit the pipeline's inputs", *problems)))
 

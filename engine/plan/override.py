@@ -22,7 +22,7 @@ class _Difference:
     """The override that makes it."""
 
 
-def runtime_changes(old: Plan, new: Plan, learned_labels: Collection[str]) -> list[Mistake]:
+def runtime_changes(old: Plan, new: Plan, learned_labels: Collection[str], bundle: str = "") -> list[Mistake]:
     """What of the changes to a fitted pipeline needs a refit.
 
     A stage may be removed, and an option that its plugin marks ``runtime`` changed, where neither that stage
@@ -37,10 +37,13 @@ def runtime_changes(old: Plan, new: Plan, learned_labels: Collection[str]) -> li
         After the overrides.
     learned_labels : collection of str
         The stages that hold something learned.
+    bundle : str
+        The bundle's path, for the command that refits.
     """
     differences = list(_differences(old.config, new.config))
     changes = " ".join(difference.override for difference in differences)
-    command = f"to refit: engine fit pipeline={old.name} source.path=PATH {changes}"
+    given = f"bundle={shlex.quote(bundle)}" if bundle else f"pipeline={old.name}"
+    command = f"to refit: engine fit {given} source.path=PATH {changes}"
     mistakes = []
     for difference in differences:
         reason = _reason(difference.where, old, new, learned_labels)

@@ -55,7 +55,8 @@ def refused(run: Run, *argv: str) -> str:
         pytest.param(
             ("fit", "--jsn"),
             "there is no flag '--jsn'. Did you mean '--json'?\n"
-            "  flags: --config-dir, -m, --json, --help, -h, --version\n",
+            "  flags: --config-dir, -m, --json, --help, -h, --version\n"
+            "  all else is written without dashes: key=value, as in stages.model.rounds=5\n",
             id="flag",
         ),
         pytest.param(
@@ -156,7 +157,7 @@ def refused(run: Run, *argv: str) -> str:
         pytest.param(
             ("batch", "bundle=bundles/prices", "stages.squeeze.hi=3"),
             "stages.squeeze.hi: needs a refit: 'model' learned from what 'squeeze' gave\n"
-            "  to refit: engine fit pipeline=prices source.path=PATH stages.squeeze.hi=3.0\n",
+            "  to refit: engine fit bundle=bundles/prices source.path=PATH stages.squeeze.hi=3.0\n",
             id="refit",
         ),
         pytest.param(
@@ -569,3 +570,24 @@ def test_a_librarys_warning_is_one_line(run: Run) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "warning: No GPU, so: CPU.\n")
+
+
+def test_a_pipeline_in_a_folder_that_was_not_named(run: Run) -> None:
+    Path("own/pipeline").mkdir(parents=True)
+    Path("own/pipeline/elsewhere.yaml").write_text("# @package _global_\nname: elsewhere\n")
+    said = refused(run, "explain", "pipeline=elsewhere")
+    assert said.splitlines()[:2] == [
+        "pipeline: there is no pipeline 'elsewhere'.",
+        "  there is one in own: add --config-dir own",
+    ]
+
+
+def test_a_file_parted_by_another_character(run: Run) -> None:
+    pyarrow.csv.write_csv(houses(), "houses.csv", pyarrow.csv.WriteOptions(delimiter=";"))
+    said = refused(run, "fit", "pipeline=prices", "source.path=houses.csv")
+    assert "  the file seems to be parted by ';': 'source.delimiter=\";\"'\n" in said
+    assert run("fit", "pipeline=prices", "source.path=houses.csv", 'source.delimiter=";"').code == 0
+
+
+def test_more_is_told_of_an_input_in_its_short_form(run: Run) -> None:
+    assert run("explain", "pipeline=stated", "inputs.size.missing=reject").code == 0

@@ -174,6 +174,8 @@ def _bind(where: str, use: str, cls: type[_T], options: Mapping[str, Any]) -> _T
     if isinstance(mode, str) and mode not in ("error", "replace"):
         hint = did_you_mean(mode, ("error", "replace"))
         mistakes.append(Mistake(f"{where}.mode", f"expected error or replace, found {mode!r}.{hint}"))
+    if options.get("delimiter") in ("\\t", "tab"):
+        options = {**options, "delimiter": "\t"}
     delimiter = options.get("delimiter", ",")
     if isinstance(delimiter, str) and len(delimiter.encode()) != 1:
         mistakes.append(Mistake(f"{where}.delimiter", f"expected one character, found {delimiter!r}"))
