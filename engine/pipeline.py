@@ -52,6 +52,8 @@ class Fitted:
         The table's fingerprint.
     origin : mapping of str to str
         Platform and XGBoost where it was fitted (`engine.bundle.this_origin`); empty: here.
+    hints : tuple of str
+        What the user may not have meant, a sentence each.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -60,6 +62,7 @@ class Fitted:
     profile: pa.Table | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     origin: Mapping[str, str] = field(default_factory=dict)
+    hints: tuple[str, ...] = ()
 
 
 class Pipeline:

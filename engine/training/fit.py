@@ -192,7 +192,24 @@ def _report(
         "unlabelled": int((~labels.known).sum()),
     }
     found = profile((("input", inputs), ("feature", seen.features), ("score", seen.scores)))
-    return Fitted(metrics, rows, golden, found, fingerprint(table))
+    hints = _hints(pipeline, labels)
+    return Fitted(metrics, rows, golden, found, fingerprint(table), hints=hints)
+
+
+def _hints(pipeline: Pipeline, labels: Labels) -> tuple[str, ...]:
+    target = pipeline.plan.target
+    if not (target and target.column and pipeline.trace.scores):
+        return ()
+    y = labels.y[labels.known]
+    hints = []
+    if labels.kind is Kind.NUMBER and predicted(pipeline) is Kind.NUMBER and ((y == 0) | (y == 1)).all():
+        hints.append(
+            f"the target {target.column!r} holds only 0 and 1 and was learned as a number; for a probability: "
+            f"target.column=null 'target.value=\"{target.column} == 1\"'"
+        )
+    if target.column in pipeline.layout.reads:
+        hints.append(f"the target {target.column!r} is an input, too: the model sees what it has to predict")
+    return tuple(hints)
 
 
 def _golden(

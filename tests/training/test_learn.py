@@ -270,3 +270,23 @@ def test_a_model_s_scores_are_features_of_the_next() -> None:
     found = pipeline.predict_many(train)
     assert (found.column("score").to_numpy() == booster.inplace_predict(matrix)).all()
     assert (found.column("s1").to_numpy() == first[:, 0]).all()
+
+
+def test_what_may_not_have_been_meant_is_hinted() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=200)
+    table = pa.table({"x": x, "y": (x > 0).astype(float)})
+    config = {
+        "name": "hints",
+        "inputs": {"x": "number", "y": "number"},
+        "target": {"column": "y"},
+        "stages": {"model": {"use": "xgboost", "rounds": 2}},
+        "golden": 0,
+    }
+    found = engine.fit(engine.Config(config), table).fitted
+    assert found is not None
+    assert found.hints == (
+        "the target 'y' holds only 0 and 1 and was learned as a number; for a probability: "
+        "target.column=null 'target.value=\"y == 1\"'",
+        "the target 'y' is an input, too: the model sees what it has to predict",
+    )
