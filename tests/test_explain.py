@@ -68,7 +68,7 @@ stages
 
 kernel 0: 1 of 4 features of 'model', 1 fused group
       1 × clip(where(isnan(x0), a0, x0), a1, a2): a
-  then 'model': XGBoost {xgboost.__version__}: binary:logistic, 3 trees
+  then 'model': native: binary:logistic, 3 trees; equal to XGBoost {xgboost.__version__}
 
 kernel 1: 1 output column, 1 fused group
       1 × (x0 >= a0): yes

@@ -12,6 +12,7 @@ import pyarrow as pa
 from engine.decode import TableDecoder
 from engine.encode import to_arrow
 from engine.errors import ConfigError, DataError
+from engine.expr.graph import leaves
 from engine.golden import golden_rows
 from engine.pipeline import Fitted, Pipeline
 from engine.plan.flow import check
@@ -207,7 +208,8 @@ def _hints(pipeline: Pipeline, labels: Labels) -> tuple[str, ...]:
             f"the target {target.column!r} holds only 0 and 1 and was learned as a number; for a probability: "
             f"target.column=null 'target.value=\"{target.column} == 1\"'"
         )
-    if target.column in pipeline.layout.reads:
+    seen = leaves([node for point in pipeline.trace.scores for _, node in point.features])
+    if any(leaf.op == "input" and leaf.data == target.column for leaf in seen):
         hints.append(f"the target {target.column!r} is an input, too: the model sees what it has to predict")
     return tuple(hints)
 

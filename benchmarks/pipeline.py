@@ -1,0 +1,239 @@
+"""The whole flights pipeline beside scikit-learn with the same trees: Parquet to Parquet, and one row.
+
+    python -m benchmarks.pipeline [--times 1 10] [--threads 2] [--repeats 3] [--quick] [--json FILE]
+
+scikit-learn's side is pandas' ``read_parquet``, a ``ColumnTransformer``, an ``XGBClassifier`` with the
+engine's own trees and ``to_parquet``. The two sides' answers are compared before a time is printed; times are
+medians of runs in turn. What is typed with ``=`` in it overrides the pipeline's config.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+import engine
+from benchmarks.flights import Peer, fit_flights
+from benchmarks.measure import machine, seconds_of
+from engine.compile.program import Program
+from engine.decode import TableDecoder
+from engine.demo import read_flights
+from engine.runtime.batch import run_batch
+from engine.runtime.io import open_sink, open_source
+from engine.stage import Scorer
+
+_BATCH = 65_536
+_PACKAGES = ("xgboost", "scikit-learn", "pandas", "pyarrow", "numba", "numpy")
+
+
+# -- Parquet to Parquet
+
+
+def parquet_to_parquet(
+    pipeline: engine.Pipeline, peer: Peer, table: pa.Table, threads: int, repeats: int
+) -> dict[str, float]:
+    """Median µs a row of both, their ratio, and where the engine's go."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, mine, theirs = (Path(folder) / f"{name}.parquet" for name in ("flights", "mine", "theirs"))
+        pq.write_table(table, source)
+        columns = [*pipeline.inputs, *(n for n in pipeline.plan.keep if n not in pipeline.inputs)]
+
+        def run_engine() -> None:
+            run_batch(pipeline, open_source(_file(source)), open_sink(_file(mine)), threads=threads)
+
+        def run_peer() -> None:
+            frame = pd.read_parquet(source, columns=columns)
+            out = frame[list(pipeline.plan.keep)].copy()
+            out["score"] = peer.score(frame)
+            out["late"] = out["score"] >= 0.5
+            out.to_parquet(theirs)
+
+        run_engine()
+        run_peer()
+        compare(pq.read_table(mine), pq.read_table(theirs))
+        taken: list[list[float]] = [[], []]
+        for _ in range(repeats):
+            for run, list_ in zip((run_engine, run_peer), taken, strict=True):
+                list_.append(seconds_of(run))
+        engine_, sklearn_ = (statistics.median(list_) / table.num_rows * 1e6 for list_ in taken)
+        found = {"engine": engine_, "scikit-learn": sklearn_, "ratio": sklearn_ / engine_}
+        parts = [phases(pipeline, source, Path(folder) / "phases.parquet") for _ in range(repeats)]
+    for name in parts[0]:
+        found[name] = statistics.median(part[name] for part in parts) / table.num_rows * 1e6
+    return found
+
+
+def _file(path: Path) -> dict[str, Any]:
+    return {"use": "auto", "path": str(path), **({} if path.name == "flights.parquet" else {"mode": "replace"})}
+
+
+def compare(mine: pa.Table, theirs: pa.Table) -> None:
+    """See that both wrote the same columns, rows and decisions, and the same bits of nearly all scores."""
+    if mine.schema.names != theirs.schema.names:
+        raise SystemExit(f"the engine wrote {mine.schema.names}, scikit-learn {theirs.schema.names}")
+    for name in mine.schema.names:
+        if name != "score" and not pc.all(pc.equal(mine[name], theirs[name]).fill_null(True)).as_py():
+            raise SystemExit(f"the two sides differ in {name}")
+    same_bits(mine["score"].to_numpy(), theirs["score"].to_numpy())
+
+
+def same_bits(mine: NDArray[Any], theirs: NDArray[Any]) -> None:
+    equal, far = float((mine == theirs).mean()), float(np.abs(mine - theirs).max())
+    print(f"scores of {len(mine):,} rows: {equal:.3%} equal to the bit, the farthest {far:.1e} apart")
+    # the two may round a feature's last digit differently, and so fall on two sides of a threshold
+    if far > 0.05 or equal < 0.99:
+        raise SystemExit("the two sides don't do the same work")
+
+
+class _Timed:
+    """A scorer that knows how long it took."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+        self.n_outputs = scorer.n_outputs
+        self.used = scorer.used
+        self.seconds = 0.0
+
+    def many(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        start = time.perf_counter()
+        scores = self._scorer.many(features)
+        self.seconds += time.perf_counter() - start
+        return scores
+
+
+def phases(pipeline: engine.Pipeline, source: Path, to: Path) -> dict[str, float]:
+    """Seconds of one thread in each phase of the same work."""
+    timed: dict[str, Any] = {label: _Timed(scorer) for label, scorer in pipeline.scorers.items()}
+    layout = pipeline.layout
+    program = Program(layout, timed)
+    decoder = TableDecoder(pipeline.plan.inputs, layout.reads, layout.vocabularies)
+    answers = []
+    found = dict.fromkeys(("reading", "decoding", "preparation", "scoring", "writing"), 0.0)
+    batches = open_source(_file(source)).batches(list(pipeline.reads), _BATCH)
+    clock = time.perf_counter
+    while True:
+        start = clock()
+        batch = next(batches, None)
+        found["reading"] += clock() - start
+        if batch is None:
+            break
+        start = clock()
+        decoded = decoder.decode(batch)
+        found["decoding"] += clock() - start
+        start = clock()
+        program.many(decoded.rows, decoded.columns)
+        found["preparation"] += clock() - start
+        answers.append(pipeline.score_batch(batch)[0])
+    found["scoring"] = sum(scorer.seconds for scorer in timed.values())
+    found["preparation"] -= found["scoring"]
+    start = clock()
+    with open_sink(_file(to)).open(answers[0].schema) as writer:
+        for answer in answers:
+            writer.write(answer)
+    found["writing"] = clock() - start
+    return found
+
+
+# -- one row
+
+
+def one_row(pipeline: engine.Pipeline, peer: Peer, table: pa.Table, rows: int, frames: int) -> dict[str, float]:
+    """Median µs of one row: dicts without missing values, with None and with absent keys; one-row frames."""
+    columns = [*pipeline.inputs, *(n for n in pipeline.plan.keep if n not in pipeline.inputs)]
+    table = table.select(columns)
+    whole = np.logical_and.reduce([pc.is_valid(table[name]).to_numpy() for name in pipeline.inputs])
+    full, holed = (
+        table.take(pa.array(np.random.default_rng(0).choice(np.flatnonzero(mask), rows, replace=False)))
+        for mask in (whole, ~whole)
+    )
+    with_none = holed.to_pylist()
+    absent = [{name: value for name, value in row.items() if value is not None} for row in with_none]
+    full_frame, holed_frame = full.to_pandas(), holed.to_pandas()
+    mine = [pipeline.predict_one(row)["score"] for row in with_none]
+    if mine != [pipeline.predict_one(row)["score"] for row in absent]:
+        raise SystemExit("None and an absent key give different answers")
+    same_bits(np.array(mine, np.float32), peer.score(holed_frame))
+    predict = pipeline.predict_one
+    ways: dict[str, tuple[Callable[[Any], Any], Sequence[Any]]] = {
+        "engine, no value missing": (predict, full.to_pylist()),
+        "engine, None": (predict, with_none),
+        "engine, absent": (predict, absent),
+        "scikit-learn, no value missing": (peer.score, _frames(full_frame, frames)),
+        "scikit-learn, missing": (peer.score, _frames(holed_frame, frames)),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(5):
+        for name, (run, given) in ways.items():
+            taken[name] += _each(run, given)
+    found = {name: statistics.median(list_) for name, list_ in taken.items()}
+    found["ratio, no value missing"] = found["scikit-learn, no value missing"] / found["engine, no value missing"]
+    found["ratio, None"] = found["scikit-learn, missing"] / found["engine, None"]
+    return found
+
+
+def _frames(frame: pd.DataFrame, count: int) -> list[pd.DataFrame]:
+    return [frame.iloc[[i]] for i in range(count)]
+
+
+def _each(run: Callable[[Any], Any], given: Sequence[Any]) -> list[float]:
+    taken = []
+    for each in given:
+        start = time.perf_counter_ns()
+        run(each)
+        taken.append((time.perf_counter_ns() - start) / 1000)
+    return taken
+
+
+def main() -> None:
+    """Print two tables."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--times", nargs="+", type=int, default=[1, 10], help="how often all flights")
+    parser.add_argument("--threads", type=int, default=2, help="on both sides")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="the flights once, fewer single rows")
+    parser.add_argument("--json", type=Path, help="write the numbers there")
+    parser.add_argument("overrides", nargs="*", help="such as stages.model.rounds=50")
+    given = parser.parse_args()
+
+    table = read_flights()
+    pipeline = fit_flights(table, given.overrides)
+    results: dict[str, Mapping[str, Any]] = {"machine": machine(*_PACKAGES)}
+    print(", ".join(f"{name} {value}" for name, value in results["machine"].items()))
+    print(pipeline.scorers["model"].note)
+
+    found = one_row(pipeline, Peer(pipeline, table, 1), table, 2000, 10 if given.quick else 60)
+    results["one row"] = found
+    print("\none row: median µs\n")
+    for name, value in found.items():
+        print(f"  {name:<32} {value:>10,.1f}{'×' if name.startswith('ratio') else ''}")
+
+    peer = Peer(pipeline, table, given.threads)
+    for times in [1] if given.quick else given.times:
+        many = pa.concat_tables([table] * times)
+        found = parquet_to_parquet(pipeline, peer, many, given.threads, given.repeats)
+        results[f"{many.num_rows} rows"] = found
+        print(f"\nParquet to Parquet, {many.num_rows:,} rows, {given.threads} threads: median µs a row\n")
+        for name in ("engine", "scikit-learn"):
+            print(f"  {name:<16} {found[name]:>8.3f} {1e6 / found[name]:>14,.0f} rows/s")
+        print(f"  {'ratio':<16} {found['ratio']:>8.1f}×\n  of the engine's, in one thread:")
+        for name in list(found)[3:]:
+            print(f"    {name:<14} {found[name]:>8.3f}")
+    if given.json:
+        given.json.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
