@@ -21,6 +21,7 @@ from engine.runtime.io.files import reason
 from engine.runtime.io.sink import FileSink
 from engine.runtime.io.source import Source
 from engine.runtime.rejects import Rejects, RejectsWriter, rejects_path
+from engine.schema import Kind
 from engine.values import BadValue
 
 Progress = Callable[[int, int | None], None]
@@ -197,10 +198,13 @@ def _scored(
     pipeline: BatchPipeline, source: Source, columns: Sequence[str], batch_rows: int, threads: int
 ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch, list[BadValue]]]:
     """Batches with their answers, in order; at most ``threads + 1`` batches are under way."""
+    plan = pipeline.plan
+    # a category goes in as codes anyway; what is kept goes out as it is
+    coded = [item.name for item in plan.inputs if item.kind is Kind.CATEGORY and item.name not in plan.keep]
     waiting: deque[tuple[pa.RecordBatch, Future[tuple[pa.RecordBatch, list[BadValue]]]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="score") as pool:
         try:
-            for batch in source.batches(columns, batch_rows):
+            for batch in source.batches(columns, batch_rows, coded):
                 waiting.append((batch, pool.submit(pipeline.score_batch, batch, text=source.text)))
                 if len(waiting) > threads:
                     first, future = waiting.popleft()

@@ -205,8 +205,8 @@ def _hints(pipeline: Pipeline, labels: Labels) -> tuple[str, ...]:
     hints = []
     if labels.kind is Kind.NUMBER and predicted(pipeline) is Kind.NUMBER and ((y == 0) | (y == 1)).all():
         hints.append(
-            f"the target {target.column!r} holds only 0 and 1 and was learned as a number; for a probability: "
-            f"target.column=null 'target.value=\"{target.column} == 1\"'"
+            f"the target {target.column!r} holds only 0 and 1 and was learned as a number; "
+            f"for a probability: target.column=null 'target.value=\"{target.column} == 1\"'"
         )
     seen = leaves([node for point in pipeline.trace.scores for _, node in point.features])
     if any(leaf.op == "input" and leaf.data == target.column for leaf in seen):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -45,7 +45,9 @@ class CsvReader:
         """Not known before the file is read."""
         return None
 
-    def batches(self, file: Path, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, file: Path, columns: Sequence[str], batch_rows: int, coded: Collection[str] = ()
+    ) -> Iterator[pa.RecordBatch]:
         """The rows of a file, with these columns in this order."""
         header, any_rows = self._head(file)
         if not any_rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,10 +29,12 @@ class ParquetReader:
         with reading(file, " as Parquet"), _open(file) as parquet:
             return int(parquet.metadata.num_rows)
 
-    def batches(self, file: Path, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, file: Path, columns: Sequence[str], batch_rows: int, coded: Collection[str] = ()
+    ) -> Iterator[pa.RecordBatch]:
         """The rows of a file, with these columns in this order."""
         with reading(file, " as Parquet"):
-            parquet = _open(file)
+            parquet = _open(file, coded)
         with parquet:
             batches = parquet.iter_batches(batch_rows, columns=list(columns), use_threads=False)
             while True:
@@ -91,6 +93,12 @@ def check_columns(schema: pa.Schema) -> None:
     """Every Arrow type that is read can be written."""
 
 
-def _open(file: Path) -> pq.ParquetFile:
+def _open(file: Path, coded: Collection[str] = ()) -> pq.ParquetFile:
     # pre_buffer would hold the bytes of every row group until the file is closed
-    return pq.ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER, page_checksum_verification=True)
+    return pq.ParquetFile(
+        file,
+        pre_buffer=False,
+        buffer_size=_BUFFER,
+        page_checksum_verification=True,
+        read_dictionary=list(coded),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -41,8 +41,13 @@ class Source(Protocol):
         """The files, in the order in which they are read."""
         ...
 
-    def batches(self, columns: Sequence[str] | None, batch_rows: int) -> Iterator[pa.RecordBatch]:
-        """The rows in order, at most ``batch_rows`` at a time, with these columns (None: all)."""
+    def batches(
+        self, columns: Sequence[str] | None, batch_rows: int, coded: Collection[str] = ()
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows in order, at most ``batch_rows`` at a time, with these columns (None: all).
+
+        Text columns in ``coded`` may come dictionary-encoded, as they lie in the file.
+        """
         ...
 
     def place(self, row: int) -> str:
@@ -64,7 +69,9 @@ class FileFormat(Protocol):
         """How many rows a file holds, if its head or foot says so."""
         ...
 
-    def batches(self, file: Path, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, file: Path, columns: Sequence[str], batch_rows: int, coded: Collection[str] = ()
+    ) -> Iterator[pa.RecordBatch]:
         """The rows of a file, with these columns in this order."""
         ...
 
@@ -95,7 +102,9 @@ class FileSource:
         """The files, in the order in which they are read."""
         return self._files
 
-    def batches(self, columns: Sequence[str] | None, batch_rows: int) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, columns: Sequence[str] | None, batch_rows: int, coded: Collection[str] = ()
+    ) -> Iterator[pa.RecordBatch]:
         """The rows in order, at most ``batch_rows`` at a time.
 
         Raises
@@ -110,7 +119,7 @@ class FileSource:
         done = 0
         for file in self._files:
             self._starts.append(done)
-            for batch in self._format.batches(file, wanted, batch_rows):
+            for batch in self._format.batches(file, wanted, batch_rows, coded):
                 done += batch.num_rows
                 yield batch
 
