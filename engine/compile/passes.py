@@ -253,24 +253,9 @@ def _shape_of(root: Root, scratch: Mapping[int, int]) -> tuple[Shape, Member]:
             names[id(node)] = f"v{len(lines)}"
             lines.append(Line(node.op, args, data))
 
-    for node in _walk_to(root.expr, scratch, own):
+    # not below nodes that lie in a scratch column
+    for node in walk((root.expr,), lambda node: id(node) in scratch and scratch[id(node)] != own):
         visit(node)
     result = operand(root.expr)
     shape = Shape(root.store, tuple(types), len(constants), len(tables), len(counts), tuple(lines), result)
     return shape, Member(root, tuple(leaves), tuple(constants), tuple(tables), tuple(counts))
-
-
-def _walk_to(root: Expr, scratch: Mapping[int, int], own: int | None) -> Iterable[Expr]:
-    """Operands first, not going below nodes that lie in a scratch column."""
-    seen: set[int] = set()
-    stack = [(root, False)]
-    while stack:
-        node, expanded = stack.pop()
-        if expanded:
-            yield node
-        elif id(node) not in seen:
-            seen.add(id(node))
-            stack.append((node, True))
-            stored = id(node) in scratch and scratch[id(node)] != own
-            if not stored:
-                stack.extend((arg, False) for arg in reversed(node.args))

@@ -7,7 +7,7 @@ Nothing is computed here. The same graph is compiled (`engine.compile`) and inte
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -315,10 +315,16 @@ def clip(x: Number, lo: Number, hi: Number) -> Expr:
 # -- reading a graph
 
 
-def walk(roots: Iterable[Expr]) -> Iterator[Expr]:
+def walk(roots: Iterable[Expr], stop: Callable[[Expr], bool] = lambda node: False) -> Iterator[Expr]:
     """Every node once, operands before what uses them.
 
     A stack instead of recursion: chains may be longer than Python's recursion limit.
+
+    Parameters
+    ----------
+    roots : iterable of Expr
+    stop : callable
+        Nodes whose operands are not visited.
     """
     seen: set[int] = set()
     for root in roots:
@@ -330,7 +336,8 @@ def walk(roots: Iterable[Expr]) -> Iterator[Expr]:
             elif id(node) not in seen:
                 seen.add(id(node))
                 stack.append((node, True))
-                stack.extend((arg, False) for arg in reversed(node.args))
+                if not stop(node):
+                    stack.extend((arg, False) for arg in reversed(node.args))
 
 
 def leaves(roots: Iterable[Expr]) -> list[Expr]:
