@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import xgboost
-from joblib import parallel_config
+from joblib import parallel_config  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import MissingIndicator, SimpleImputer
@@ -19,8 +19,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder
 
 import engine
+from benchmarks.measure import medians_in_turn
 from engine.training.fit import label
 
+_PIECE = 250_000
+"""Rows that scikit-learn takes at a time: a matrix of millions would need ten gigabytes."""
 _FILLED = ["dep_delay", "dep_time"]
 
 
@@ -52,7 +55,7 @@ class Peer:
         Fitted on ``table``.
     table : pyarrow.Table
     threads : int
-        For scikit-learn's preparation and for XGBoost.
+        For XGBoost; scikit-learn prepares in as many, or in one if that is faster here.
 
     Raises
     ------
@@ -63,22 +66,38 @@ class Peer:
     def __init__(self, pipeline: engine.Pipeline, table: pa.Table, threads: int) -> None:
         _, parts, _ = label(pipeline.plan, table, text=False)
         train = table.take(pa.array(parts.train)).to_pandas()
-        prepare = _preparation(pipeline, train, threads)
+        prepare = _preparation(pipeline, train)
         order = _order(pipeline, prepare, table.slice(0, 20_000))
         width = prepare.transform(train[:1]).shape[1]
         model = xgboost.XGBClassifier()
         model.load_model(_reordered(model_of(pipeline), order, width))
         model.set_params(n_jobs=threads)
         self._pipeline = Pipeline([("prepare", prepare), ("model", model)])
+        if threads > 1:
+            self._prepare_in(threads, table.slice(0, 100_000).to_pandas())
+
+    def _prepare_in(self, threads: int, frame: pd.DataFrame) -> None:
+        """Prepare in so many threads, or in one, as is faster."""
+
+        def run(n_jobs: int | None) -> None:
+            self._pipeline.set_params(prepare__n_jobs=n_jobs)
+            self.score(frame)
+
+        one, more = medians_in_turn([lambda: run(None), lambda: run(threads)], 1.0)
+        self._pipeline.set_params(prepare__n_jobs=threads if more < one else None)
 
     def score(self, frame: pd.DataFrame) -> NDArray[np.float32]:
         """The probability that each flight is late, shape (n_rows,)."""
         with parallel_config(backend="threading"):
-            scores: NDArray[np.float32] = self._pipeline.predict_proba(frame)[:, 1]
-        return scores
+            return np.concatenate(
+                [
+                    self._pipeline.predict_proba(frame[start : start + _PIECE])[:, 1]
+                    for start in range(0, len(frame), _PIECE)
+                ]
+            )
 
 
-def _preparation(pipeline: engine.Pipeline, train: pd.DataFrame, threads: int) -> ColumnTransformer:
+def _preparation(pipeline: engine.Pipeline, train: pd.DataFrame) -> ColumnTransformer:
     numbers = [name for name, kind in pipeline.inputs.items() if kind == "number"]
     plain = [name for name in numbers if name not in (*_FILLED, "distance")]
     onehot = OneHotEncoder(min_frequency=100, handle_unknown="ignore", sparse_output=False)
@@ -93,7 +112,7 @@ def _preparation(pipeline: engine.Pipeline, train: pd.DataFrame, threads: int) -
         ("onehot", onehot, ["carrier", "origin"]),
         ("dest", ordinal, ["dest"]),
     ]
-    return ColumnTransformer(steps, n_jobs=threads if threads > 1 else None).fit(train)
+    return ColumnTransformer(steps).fit(train)
 
 
 def _delay_and_speed(x: Any) -> Any:

@@ -30,18 +30,23 @@ def medians_in_turn(runs: Sequence[Callable[[], Any]], seconds: float, rounds: i
     rounds : int
         How often each has its turn; at least three times, however slow it is.
     """
-    once = [min(seconds_of(run) for _ in range(2)) if seconds_of(run) < 0.1 else seconds_of(run) for run in runs]
-    rounds = [max(3, min(rounds, round(seconds / each))) for each in once]
-    repeats = [max(1, min(2000, int(seconds / n / each))) for n, each in zip(rounds, once, strict=True)]
+    once = [_once(run) for run in runs]
+    turns = [max(3, min(rounds, round(seconds / each))) for each in once]
+    repeats = [max(1, min(2000, int(seconds / n / each))) for n, each in zip(turns, once, strict=True)]
     taken: list[list[float]] = [[] for _ in runs]
-    for number in range(max(rounds)):
-        for run, n, repeat, list_ in zip(runs, rounds, repeats, taken, strict=True):
+    for number in range(max(turns)):
+        for run, n, repeat, list_ in zip(runs, turns, repeats, taken, strict=True):
             if number < n:
                 start = time.perf_counter()
                 for _ in range(repeat):
                     run()
                 list_.append((time.perf_counter() - start) / repeat)
     return [statistics.median(list_) for list_ in taken]
+
+
+def _once(run: Callable[[], Any]) -> float:
+    first = seconds_of(run)
+    return first if first > 0.1 else seconds_of(run)
 
 
 def machine(*packages: str) -> dict[str, str]:

@@ -15,8 +15,9 @@ import argparse
 import csv
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -188,15 +189,23 @@ def compare(shape: str, everybody: Sequence[Peer], x: Rows) -> None:
 
 
 def measure(
-    shape: str, threads: int, everybody: Sequence[Peer], x: Rows, rows: Sequence[int], seconds: float, longest: float
+    shape: str,
+    threads: int,
+    everybody: Sequence[Peer],
+    x: Rows,
+    rows: Sequence[int],
+    seconds: float,
+    longest: float,
 ) -> list[Cell]:
     """The cells of a shape on so many threads, printed as they come."""
     found: list[Cell] = []
     known: dict[str, float] = {}
     for n_rows in sorted(rows):
         part = x[:n_rows]
-        able = [peer for peer in everybody if known.get(peer.name, 0) * n_rows <= longest]
-        medians = medians_in_turn([lambda peer=peer: peer.score(part) for peer in able], seconds)  # type: ignore[misc]
+        able = [peer for peer in everybody if n_rows <= 1000 or known.get(peer.name, 0) * n_rows <= longest]
+        if not able:
+            break
+        medians = medians_in_turn([partial(peer.score, part) for peer in able], seconds)
         known.update((peer.name, median / n_rows) for peer, median in zip(able, medians, strict=True))
         names = [peer.name for peer in able]
         xgb = known["XGBoost"] if "XGBoost" in names else None
@@ -204,7 +213,10 @@ def measure(
             ratio = xgb / known[name] if xgb else None
             cell = Cell(shape, threads, n_rows, name, known[name] * 1e6, ratio)
             shown = f"{ratio:.1f}" if ratio else ""
-            print(f"| {shape} | {threads} | {n_rows:,} | {name} | {cell.microseconds:.3f} | {shown} |", flush=True)
+            print(
+                f"| {shape} | {threads} | {n_rows:,} | {name} | {cell.microseconds:.3f} | {shown} |",
+                flush=True,
+            )
             found.append(cell)
     return found
 
@@ -218,7 +230,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="for each cell of the table, about")
     parser.add_argument("--longest", type=float, default=20.0, help="seconds of a call that is still made")
     parser.add_argument("--quick", action="store_true", help="--seconds 0.1 --longest 0.5")
-    parser.add_argument("--models", type=Path, default=Path(tempfile.gettempdir()) / "engine-benchmark-models")
+    parser.add_argument(
+        "--models", type=Path, default=Path(tempfile.gettempdir()) / "engine-benchmark-models"
+    )
     parser.add_argument("--json", type=Path, help="write the numbers there")
     parser.add_argument("--csv", type=Path, help="write the table there")
     parser.add_argument("--picture", type=Path, help="draw rows/s against rows a call there (.png, .svg)")
@@ -235,16 +249,21 @@ def main() -> None:
             everybody = peers(saved, x.shape[1], threads)
             compare(shape, everybody, x[:5000])
             cells += measure(shape, threads, everybody, x, given.rows, given.seconds, given.longest)
+        write(cells, on, given)
+
+
+def write(cells: Sequence[Cell], on: Mapping[str, str], to: argparse.Namespace) -> None:
+    """What was measured so far, in the files that are wanted."""
     rows = [asdict(cell) for cell in cells]
-    if given.json:
-        given.json.write_text(json.dumps({"machine": on, "cells": rows}, indent=1) + "\n")
-    if given.csv:
-        with given.csv.open("w", newline="") as file:
+    if to.json:
+        to.json.write_text(json.dumps({"machine": on, "cells": rows}, indent=1) + "\n")
+    if to.csv:
+        with to.csv.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
-    if given.picture:
-        draw(cells, given.picture)
+    if to.picture:
+        draw(cells, to.picture)
 
 
 def draw(cells: Sequence[Cell], path: Path) -> None:
