@@ -43,7 +43,9 @@ def explain(pipeline: Pipeline, *, kernel: bool = False) -> str:
             width = len(segment.point.features)
             head = f"kernel {number}: {len(segment.roots)} of {width} features of {label!r}"
             if segment.folded:
-                head = f"kernel {number}: {_count(len(segment.roots), 'feature')} for the {width} of {label!r}"
+                head = (
+                    f"kernel {number}: {_count(len(segment.roots), 'feature')} for the {width} of {label!r}"
+                )
         else:
             head = f"kernel {number}: {_count(len(segment.roots), 'output column')}"
         lines += _kernel(head, item)

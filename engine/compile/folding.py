@@ -11,9 +11,7 @@ from engine.compile.passes import Root
 from engine.stage import Scorer
 
 
-def fold_models(
-    layout: Layout, scorers: Mapping[str, Scorer]
-) -> tuple[Layout, Mapping[str, Scorer]]:
+def fold_models(layout: Layout, scorers: Mapping[str, Scorer]) -> tuple[Layout, Mapping[str, Scorer]]:
     """The same program with fewer and simpler features, and the models that take those.
 
     Inputs and vocabularies stay as they are: what a row's codes mean doesn't depend on folding.

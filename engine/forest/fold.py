@@ -2,9 +2,9 @@
 
 Three things go into the splits, and need not be computed any more. Each is exact, whatever the row holds:
 
-* **A feature of one category input** (a one-hot column, ``k == 'red'``, a missing flag, any arithmetic on
-  them) has one value for each code of the vocabulary, so a split on it is a set of codes. All such features
-  of an input become one: its code.
+* **A feature of one category input** (a one-hot column, ``k == 'red'``, a missing flag, arithmetic on them)
+  has one value for each code of the vocabulary, so a split on it is a set of codes. All such features of an
+  input become one: its code.
 * **An imputation** ``where(isnan(x), c, x)`` becomes the default direction: that of ``c``.
 * **A limit** (``clip``, ``min``, ``max`` with constants). Rounding to float32 keeps the order, so where ``t``
   lies within the limits, ``float32(clip(x)) < t`` just where ``float32(x) < t``; a threshold outside is
@@ -36,7 +36,8 @@ from engine.values import FIRST, MISSING, UNKNOWN, Categories
 MOST_SETS = 4
 """Sets of categories that may replace one feature."""
 
-_MOST_CODES = 2**20
+_MOST_VALUES = 2**22
+"""Values of features by code that are computed for a model: about a second."""
 _CUT_OFF = np.float32(-np.inf)
 """The threshold that nothing is below."""
 
@@ -121,6 +122,7 @@ class _Made:
         self._features: dict[Any, tuple[int, str, Expr]] = {}
         self._columns: dict[str, int] = {}
         self._imputed = self._limited = 0
+        self._room = _MOST_VALUES
 
     def _number(self, key: Any, name: str, expr: Expr) -> int:
         return self._features.setdefault(key, (len(self._features), name, expr))[0]
@@ -145,22 +147,20 @@ class _Made:
             return False
         column = found[0]
         texts = vocabularies[column.data]
-        if FIRST + len(texts) > min(_MOST_CODES, GREATEST_CATEGORY):
-            return False
-        trees = self._forest.trees
-        asked = np.column_stack([trees.threshold[nodes], trees.default_left[nodes]])
-        distinct, question = np.unique(asked, axis=0, return_inverse=True)
-        # Thresholds outside the values need no more than two sets, so this bounds the work, not the sets.
-        if len(distinct) > most_sets + 2:
+        self._room -= FIRST + len(texts)
+        if self._room < 0 or FIRST + len(texts) > GREATEST_CATEGORY:
             return False
         values = values_by_code(expr, column, texts)
         missing = np.isnan(values)
-        right = [
-            np.flatnonzero(~np.where(missing, bool(left), values < np.float32(threshold)))
-            for threshold, left in distinct
-        ]
-        if len({codes.tobytes() for codes in right}) > most_sets:
+        # A threshold matters by which of the values are below it, a default if a code is missing.
+        ordered = np.unique(values[~missing])
+        below = np.searchsorted(ordered, self._threshold[nodes])
+        asked = np.column_stack([below, self._default_left[nodes] & missing.any()])
+        distinct, question = np.unique(asked, axis=0, return_inverse=True)
+        if len(distinct) > most_sets:
             return False
+        place = np.searchsorted(ordered, values)
+        right = [np.flatnonzero(~np.where(missing, bool(left), place < count)) for count, left in distinct]
         code = column.lookup(
             {text: float(FIRST + i) for i, text in enumerate(texts)}, missing=MISSING, unknown=UNKNOWN
         )
