@@ -105,7 +105,7 @@ def test_the_kernels(pipeline: engine.Pipeline) -> None:
     plain, whole = pipeline.explain(), pipeline.explain(kernel=True)
     assert whole.startswith(plain)
     first, second = whole[len(plain) :].split("# kernel ")[1:]
-    assert "# group 0, first of 1: a; x0 = a;" in first
+    assert "# group 0, first of 1: a; x0 = a\n" in first
     assert "# group 0, first of 1: yes; x0 = model[0]; a0 = 0.5" in second
     for text in (first, second):
         source = text[text.index('"""Emitted') :]

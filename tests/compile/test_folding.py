@@ -351,7 +351,7 @@ def test_several_models_and_what_explain_says() -> None:
     segments = [segment for segment in pipeline.layout.segments if segment.point]
     assert len(segments) == 2
     assert "of k into sets of categories" in segments[0].folded
-    assert "1 imputation into default directions" in segments[1].folded
+    assert "2 imputations into default directions" in segments[1].folded
     assert [root.name for root in segments[0].roots] == ["a", "k"]
     assert pipeline.explain().count("  folded: ") == 2
     assert "folded" not in unfolded(pipeline).explain()
