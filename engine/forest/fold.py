@@ -10,10 +10,10 @@ Three things go into the splits, and need not be computed any more. Each is exac
   lies within the limits, ``float32(clip(x)) < t`` just where ``float32(x) < t``; a threshold outside is
   decided for every number.
 
-What is left under a chain of those becomes the feature; equal ones become one. Arithmetic and logarithms stay:
-a kernel compares float32, and the edge of ``{x: float32(log1p(x)) < t}`` is a float64 that mostly lies within
-what rounds to one float32. So do features on which many different thresholds split, such as ordinals: a set
-for each costs more than a search among them.
+What is left under a chain of those becomes the feature; equal ones become one. Arithmetic and logarithms
+stay: a kernel compares float32, and the edge of ``{x: float32(log1p(x)) < t}`` is a float64 that mostly lies
+within what rounds to one float32. So do features of a category on which many different thresholds split, such
+as ordinals: a set for each costs more than a search among them.
 """
 
 from __future__ import annotations
