@@ -40,11 +40,18 @@ def explain(pipeline: Pipeline, *, kernel: bool = False) -> str:
     for number, (segment, item) in enumerate(zip(layout.segments, kernels, strict=True)):
         if segment.point:
             label = segment.point.label
-            head = f"kernel {number}: {len(segment.roots)} of {segment.width} features of {label!r}"
+            width = len(segment.point.features)
+            head = f"kernel {number}: {len(segment.roots)} of {width} features of {label!r}"
+            if segment.folded:
+                head = (
+                    f"kernel {number}: {_count(len(segment.roots), 'feature')} for the {width} of {label!r}"
+                )
         else:
             head = f"kernel {number}: {_count(len(segment.roots), 'output column')}"
         lines += _kernel(head, item)
         if segment.point:
+            if segment.folded:
+                lines += _wrapped("  folded: ", [segment.folded])
             lines.append(f"  then {segment.point.label!r}: {pipeline.scorers[segment.point.label].note}")
             lines.append("")
     if pipeline.program.interpreted:

@@ -18,6 +18,7 @@ import pyarrow as pa
 from engine.answer.refuse import refusal, reject_table
 from engine.answer.row import row_answerer
 from engine.answer.table import TableAnswerer
+from engine.compile.folding import fold_models
 from engine.compile.layout import Layout, is_passed, lay_out
 from engine.compile.program import ROWS, Program
 from engine.errors import ConfigError, Mistake
@@ -78,6 +79,8 @@ class Pipeline:
         What was typed when it was made.
     interpreted : bool
         Run by the interpreter instead of compiled kernels.
+    folding : bool
+        Fold preparation into models that can take it. The bits don't depend on it; tests do.
     """
 
     def __init__(
@@ -88,12 +91,14 @@ class Pipeline:
         overrides: Sequence[str] = (),
         *,
         interpreted: bool = False,
+        folding: bool = True,
     ) -> None:
         self.plan = plan
         self.learned = MappingProxyType({label: _frozen(found) for label, found in learned.items()})
         self.fitted = fitted
         self.overrides = tuple(overrides)
         self.interpreted = interpreted
+        self.folding = folding
         self._lock = threading.RLock()
 
     # -- what it is
@@ -139,14 +144,23 @@ class Pipeline:
 
     @cached_property
     def layout(self) -> Layout:
-        """What is read, computed and pruned."""
-        return lay_out(self.trace, self.scorers)
+        """What is read, computed, folded and pruned."""
+        return self._running[0]
+
+    @cached_property
+    def _running(self) -> tuple[Layout, Mapping[str, Scorer]]:
+        """What the program runs. The interpreter, which is the oracle, folds nothing."""
+        layout = lay_out(self.trace, self.scorers)
+        if not self.folding or self.interpreted or why_not():
+            return layout, self.scorers
+        return fold_models(layout, self.scorers)
 
     @cached_property
     def program(self) -> _Program:
         """The pipeline compiled for this processor; interpreted where numba can't run."""
         with self._lock:
-            return Program(self.layout, self.scorers, interpreted=self.interpreted or bool(why_not()))
+            layout, scorers = self._running
+            return Program(layout, scorers, interpreted=self.interpreted or bool(why_not()))
 
     @cached_property
     def reads(self) -> tuple[str, ...]:
@@ -161,7 +175,8 @@ class Pipeline:
 
     def scoring(self) -> Pipeline:
         """The same pipeline, which answers with the last model's scores alone, whatever later stages do."""
-        found = Pipeline(replace(self.plan, outputs=(), keep=()), self.learned, interpreted=self.interpreted)
+        plan = replace(self.plan, outputs=(), keep=())
+        found = Pipeline(plan, self.learned, interpreted=self.interpreted, folding=self.folding)
         point = self.trace.scores[-1]
         scores = tuple((column, Expr.score(point.label, i)) for i, column in enumerate(point.columns))
         found.trace = replace(self.trace, outputs=scores)

@@ -282,6 +282,10 @@ class Scorer(Protocol):
 
     A scorer may have ``row_address`` and ``row_model``, too: a C function ``void (int64 × 6)`` that a kernel
     calls with the addresses of one row's features and scores, then ``row_model`` and zeros.
+
+    It may have ``fold(features, vocabularies)``, too: given name and expression of each used feature by its
+    number, and the texts behind the codes of each category input, it returns other features (names and
+    expressions), the scorer that takes those to the same scores, and a line that says what it did; or None.
     """
 
     n_features: int

@@ -32,11 +32,14 @@ class Segment:
         Features in a row of the model's matrix, with those that aren't computed.
     point : ScorePoint or None
         The model that takes the features; None behind the last.
+    folded : str
+        What was folded into the model, for people; the features are then no longer those of ``point``.
     """
 
     roots: tuple[Root, ...]
     width: int
     point: ScorePoint | None
+    folded: str = ""
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,7 @@ def _rank(features: int, count: int, filled: int, m: Any, ranks: int, column: in
         call(m[18], record, column, ranks, filled, m[5], BLOCK)
     questions = int64s(m[7])
     answers = uint8s(m[8])
+    single = int64s(m[19])
     places = uint32s(column)
     last = -1
     for j in range(m[6]):
@@ -104,6 +105,11 @@ def _rank(features: int, count: int, filled: int, m: Any, ranks: int, column: in
                 places[i] = np.uint32(answer_at(x[at], questions[q + 1]))
                 at += width
         out = int8s(ranks + (m[9] + j) * BLOCK)
+        if single[j] >= 0:  # a comparison is done on vectors, a look-up is not
+            only = np.uint32(single[j])
+            for i in range(_uint64(count)):
+                out[i] = np.int8(places[i] == only) - 128
+            continue
         start = _uint64(questions[q + 2])
         for i in range(_uint64(count)):
             out[i] = answers[start + _uint64(places[i])] - 128

@@ -82,8 +82,9 @@ def lay_out_blocks(forest: Forest, transform: int, row: tuple[int, int]) -> Bloc
         runs.append([addresses[bool(shapes.perfect[start])], at, end - start])
     searches, tables, questions = ranks.searches, aligned_copy(ranks.tables), ranks.questions
     runs_array = np.array(runs, np.int64).reshape(-1, 3)
+    single = questions.single()
     held = [
-        searches, tables, questions.table, questions.answers, forest.base, runs_array, layout.records,
+        single, searches, tables, questions.table, questions.answers, forest.base, runs_array, layout.records,
         *layout.held,
     ]  # fmt: skip
     context = [
@@ -91,6 +92,7 @@ def lay_out_blocks(forest: Forest, transform: int, row: tuple[int, int]) -> Bloc
         tables.ctypes.data, questions.count, questions.table.ctypes.data, questions.answers.ctypes.data,
         ranks.first_question, forest.base.ctypes.data, len(runs), runs_array.ctypes.data, transform,
         ranks.n_slots, row[0], row[1], trees.width, kernels.rank_kernel().address,
+        single.ctypes.data,
     ]  # fmt: skip
     sums = 4 * BLOCK * forest.n_groups
     work = _WORK + ranks.n_slots * BLOCK + sums + 4 * BLOCK + 64 * (forest.n_groups // 16 + 2)

@@ -60,6 +60,15 @@ class CategorySlots:
         """How many questions there are."""
         return len(self.table)
 
+    def single(self) -> NDArray[np.int64]:
+        """For each question whose answer is 1 for one place alone, as of a one-hot, that place; else -1."""
+        found = np.full(self.count, -1, np.int64)
+        for i, (_, size, at) in enumerate(self.table.tolist()):
+            places = np.flatnonzero(self.answers[at : at + size + 2])
+            if len(places) == 1:
+                found[i] = places[0]
+        return found
+
 
 def category_slots(trees: Trees) -> CategorySlots:
     """The questions on categories that a model asks, each once.

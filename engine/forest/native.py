@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import ModelError
+from engine.expr.graph import Expr
 from engine.forest.blocks import BLOCK, lay_out_blocks
+from engine.forest.fold import fold_forest
 from engine.forest.forest import Forest
 from engine.forest.kernels import block_kernel, row_kernel
 from engine.forest.output import KINDS
 from engine.forest.row import lay_out_row
+from engine.forest.trees import UnsupportedError
 
 _WORTH_A_THREAD = 100_000_000
 """Rows times nodes for which a thread is started: about half a millisecond."""
@@ -103,6 +107,20 @@ class NativeScorer:
                 f"not {len(features)} for {len(scores)}"
             )
         self._one(features, scores, self.row_model)
+
+    def fold(
+        self, features: Mapping[int, tuple[str, Expr]], vocabularies: Mapping[str, Sequence[str]]
+    ) -> tuple[Sequence[tuple[str, Expr]], NativeScorer, str] | None:
+        """Preparation folded into the model; see `engine.stage.Scorer`."""
+        folded = fold_forest(self.forest, features, vocabularies)
+        if folded is None:
+            return None
+        try:
+            scorer = NativeScorer(folded.forest, self._where)
+        except UnsupportedError:  # its sets take too much memory
+            return None
+        scorer.note = self.note
+        return folded.features, scorer, folded.note
 
     def _block(self, rows: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
         work = getattr(self._here, "work", None)
