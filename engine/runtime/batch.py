@@ -134,6 +134,9 @@ def run_batch(
         writer = stack.enter_context(sink.open(schema))
         # left, and so committed, before the output: where an output is, no row is lost
         stack.enter_context(refused)
+        # one batch is written while the next is read; left first, so that nothing is written after a failure
+        behind = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="write"))
+        written: Future[None] | None = None
         for batch, answer, bad in _scored(pipeline, source, columns, batch_rows, threads):
             rejected = refused.add(batch, count.rows, bad)
             if answer.num_rows + rejected != batch.num_rows:
@@ -144,10 +147,14 @@ def run_batch(
             count.rows += batch.num_rows
             count.rejected += rejected
             refused.check(count.rows)
-            writer.write(_conform(answer, schema, source.path))
+            if written is not None:
+                written.result()
+            written = behind.submit(writer.write, _conform(answer, schema, source.path))
             count.written += answer.num_rows
             if progress is not None:
                 progress(count.rows, source.rows)
+        if written is not None:
+            written.result()
         refused.check(count.rows, final=True)
         if source.rows is not None and source.rows != count.rows:
             raise DataError(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyarrow.types as pt
 
 from engine.runtime.io.files import reading, writing
 
@@ -61,7 +62,11 @@ class ParquetPart:
         self._waiting: list[pa.RecordBatch] = []
         self._rows = 0
         with writing(file):
-            self._writer = pq.ParquetWriter(file, schema, write_page_checksum=True)
+            # a score hardly ever repeats: a dictionary of scores costs time and makes the file larger
+            coded = [field.name for field in schema if not pt.is_floating(field.type)]
+            self._writer = pq.ParquetWriter(
+                file, schema, write_page_checksum=True, use_dictionary=coded or False
+            )
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Append rows; they reach the file a row group at a time."""
