@@ -98,13 +98,12 @@ def _interface(address: int, rows: int, features: int) -> bytes:
 class XGBoostScorer:
     """Scores with the installed XGBoost; equal to `Booster.inplace_predict` bit for bit.
 
-        Every call runs on the thread that makes it: XGBoost's own pool is never used, so calls from several
+    Every call runs on the thread that makes it: XGBoost's own pool is never used, so calls from several
     threads don't disturb each other, and a process may fork after scoring.
 
     DART before XGBoost 3.3 follows ``Booster.predict(DMatrix)``, from which ``inplace_predict`` differs. A
     DMatrix refuses infinities, so ±inf is scored as the greatest and least float32: the same but for a
     split exactly there.
-
 
     Parameters
     ----------
