@@ -65,7 +65,7 @@ def is_missing(value: Any) -> bool:
         differs = value != value
         # pandas' NA answers with itself, which has no truth value
         return differs is value or bool(differs)
-    except Exception:
+    except Exception:  # what a foreign object does when it is compared is its own affair
         return False
 
 
