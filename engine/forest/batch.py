@@ -28,21 +28,26 @@ _ZERO = np.float32(0)
 
 
 @register_jitable  # type: ignore[untyped-decorator]
-def score_block(features: int, scores: int, model: int, rows: int, work: int) -> None:
+def score_block(rows: int, features: int, scores: int, model: int, work: int, steps: int) -> None:
     """Score rows.
 
     Parameters
     ----------
+    rows : int
     features, scores : int
-        Addresses of float32, row by row.
+        Addresses of float32.
     model : int
         The address of `engine.forest.blocks.Blocks.context`.
-    rows : int
     work : int
         The address of ``Blocks.new_work()``: one for each thread.
+    steps : int
+        The address of four int64: how many numbers lie between two rows and between two features, and
+        between two rows and two outputs of the scores.
     """
     m = int64s(model)
-    n_features, n_groups, n_outputs = m[0], m[1], m[2]
+    n_features, n_groups = m[0], m[1]
+    s = int64s(steps)
+    row_step, feature_step, score_step = s[0], s[1], s[2]
     ranks = work + WORK
     sums = ranks + m[14] * BLOCK
     column = sums + 4 * n_groups * BLOCK
@@ -53,11 +58,12 @@ def score_block(features: int, scores: int, model: int, rows: int, work: int) ->
     sizes = int64s(told)
     sizes[1] = m[17]
     sizes[2] = 4 * BLOCK
+    sizes[3] = work + m[20]
     start = 0
     while rows - start >= FEW:
         count = min(BLOCK, rows - start)
         tiles = (count + TILE - 1) // TILE
-        _rank(features + 4 * start * n_features, count, tiles * TILE, m, ranks, column)
+        _rank(features + 4 * start * row_step, count, tiles * TILE, m, ranks, column, row_step, feature_step)
         for k in range(n_groups):
             out = float32s(sums + 4 * k * BLOCK)
             for i in range(_uint64(tiles * TILE)):
@@ -66,31 +72,47 @@ def score_block(features: int, scores: int, model: int, rows: int, work: int) ->
         for j in range(m[11]):
             # kernel, records of its trees, how many
             call(runs[3 * j], runs[3 * j + 1], runs[3 * j + 2], ranks, sums, work, told)
-        _predict(m[13], sums, scores + 4 * start * n_outputs, count, n_groups, n_outputs, margins)
+        _predict(m[13], sums, scores + 4 * start * score_step, count, n_groups, m[2], margins, s)
         start += count
+    here = told + 64
     while start < rows:
-        call(m[15], features + 4 * start * n_features, scores + 4 * start * n_outputs, m[16], 0, 0, 0)
+        at, to = features + 4 * start * row_step, scores + 4 * start * score_step
+        if feature_step == 1 and s[3] == 1:
+            call(m[15], at, to, m[16], 0, 0, 0)
+        else:  # a row's walk wants its features side by side
+            row, found = float32s(here), float32s(here + 4 * n_features)
+            x, out = float32s(at), float32s(to)
+            for j in range(n_features):
+                row[j] = x[j * feature_step]
+            call(m[15], here, here + 4 * n_features, m[16], 0, 0, 0)
+            for j in range(m[2]):
+                out[j * s[3]] = found[j]
         start += 1
 
 
 @register_jitable  # type: ignore[untyped-decorator]
-def _rank(features: int, count: int, filled: int, m: Any, ranks: int, column: int) -> None:
-    width = _uint64(m[0])
+def _rank(
+    features: int, count: int, filled: int, m: Any, ranks: int, column: int, row_step: int, feature_step: int
+) -> None:
     x = float32s(features)
     values = float32s(column)
     last = -1
+    here = column
     for j in range(m[3]):
         record = m[4] + 48 * j
         feature = int64s(record)[0]
         if feature != last:
             last = feature
-            at = _uint64(feature)
-            for i in range(_uint64(count)):
-                values[i] = x[at]
-                at += width
-            for i in range(_uint64(count), _uint64(filled)):
-                values[i] = _ZERO
-        call(m[18], record, column, ranks, filled, m[5], BLOCK)
+            if row_step == 1 and count == filled:
+                here = features + 4 * feature * feature_step
+            else:
+                at, step = _uint64(feature * feature_step), _uint64(row_step)
+                for i in range(_uint64(count)):
+                    values[i] = x[at]
+                    at += step
+                for i in range(_uint64(count), _uint64(filled)):
+                    values[i] = _ZERO
+        call(m[18], record, here, ranks, filled, m[5], BLOCK)
     questions = int64s(m[7])
     answers = uint8s(m[8])
     single = int64s(m[19])
@@ -100,10 +122,10 @@ def _rank(features: int, count: int, filled: int, m: Any, ranks: int, column: in
         q = 3 * j
         if questions[q] != last:
             last = questions[q]
-            at = _uint64(last)
+            at, step = _uint64(last * feature_step), _uint64(row_step)
             for i in range(_uint64(count)):
                 places[i] = np.uint32(answer_at(x[at], questions[q + 1]))
-                at += width
+                at += step
         out = int8s(ranks + (m[9] + j) * BLOCK)
         if single[j] >= 0:  # a comparison is done on vectors, a look-up is not
             only = np.uint32(single[j])
@@ -117,14 +139,15 @@ def _rank(features: int, count: int, filled: int, m: Any, ranks: int, column: in
 
 @register_jitable  # type: ignore[untyped-decorator]
 def _predict(
-    kind: int, sums: int, scores: int, count: int, n_groups: int, n_outputs: int, margins: int
+    kind: int, sums: int, scores: int, count: int, n_groups: int, n_outputs: int, margins: int, steps: Any
 ) -> None:
     margin = float32s(sums)
     score = float32s(scores)
-    if n_groups == 1 and kind == 0:
+    row_step, output_step = steps[2], steps[3]
+    if n_groups == 1 and row_step == 1 and kind == 0:
         for i in range(_uint64(count)):
             score[i] = margin[i]
-    elif n_groups == 1 and kind == _SIGMOID:
+    elif n_groups == 1 and row_step == 1 and kind == _SIGMOID:
         for i in range(_uint64(count)):
             score[i] = sigmoid(margin[i])
     else:
@@ -132,7 +155,10 @@ def _predict(
         for i in range(count):
             for k in range(n_groups):
                 row[k] = margin[k * BLOCK + i]
-            predict(kind, row, n_groups, float32s(scores + 4 * i * n_outputs))
+            predict(kind, row, n_groups, row)
+            at = i * row_step
+            for k in range(n_outputs):
+                score[at + k * output_step] = row[k]
 
 
 @register_jitable  # type: ignore[untyped-decorator]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.forest.comparisons import Comparisons, compare_once
 from engine.forest.forest import Forest
 from engine.forest.ranks import Ranks, rank
 from engine.forest.shapes import Shapes, choose_shapes
 from engine.forest.trees import Trees, UnsupportedError
 
-TILE, BLOCK = 64, 256
+TILE, BLOCK, MASK = 64, 256, 32
 """The same as in the kernels, which need numba and this does not."""
 _CONSTANTS = 256 * TILE
 _WORK = _CONSTANTS + 256 * TILE + 4 * TILE
@@ -70,33 +72,25 @@ def lay_out_blocks(forest: Forest, transform: int, row: tuple[int, int]) -> Bloc
         raise UnsupportedError(f"it needs {ranks.n_slots:,} columns of ranks")
     shapes = choose_shapes(trees)
     layout = _Layout(trees, ranks, shapes)
-    addresses = {True: 0, False: 0}
-    if shapes.perfect.any():
-        addresses[True] = kernels.perfect_kernel(shapes.depth).address
-    if not shapes.perfect.all():
-        addresses[False] = kernels.listed_kernel().address
-    runs = []
-    edges = np.flatnonzero(np.diff(shapes.perfect.astype(int), prepend=-1, append=-1))
-    for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        at = layout.records.ctypes.data + 8 * _RECORD * start
-        runs.append([addresses[bool(shapes.perfect[start])], at, end - start])
     searches, tables, questions = ranks.searches, aligned_copy(ranks.tables), ranks.questions
-    runs_array = np.array(runs, np.int64).reshape(-1, 3)
+    runs = layout.runs()
     single = questions.single()
     held = [
-        single, searches, tables, questions.table, questions.answers, forest.base, runs_array, layout.records,
+        single, searches, tables, questions.table, questions.answers, forest.base, runs, layout.records,
         *layout.held,
     ]  # fmt: skip
+    sums = 4 * BLOCK * forest.n_groups
+    margins = 64 * (forest.n_groups // 16 + 2)
+    row_apart = 4 * (forest.n_features + forest.n_outputs)
+    masks_at = -(-(_WORK + ranks.n_slots * BLOCK + sums + 4 * BLOCK + margins + row_apart) // 64) * 64
     context = [
         forest.n_features, forest.n_groups, forest.n_outputs, len(searches), searches.ctypes.data,
         tables.ctypes.data, questions.count, questions.table.ctypes.data, questions.answers.ctypes.data,
-        ranks.first_question, forest.base.ctypes.data, len(runs), runs_array.ctypes.data, transform,
+        ranks.first_question, forest.base.ctypes.data, len(runs), runs.ctypes.data, transform,
         ranks.n_slots, row[0], row[1], trees.width, kernels.rank_kernel().address,
-        single.ctypes.data,
+        single.ctypes.data, masks_at,
     ]  # fmt: skip
-    sums = 4 * BLOCK * forest.n_groups
-    work = _WORK + ranks.n_slots * BLOCK + sums + 4 * BLOCK + 64 * (forest.n_groups // 16 + 2)
-    return Blocks(np.array(context, np.int64), work, shapes.depth, held)
+    return Blocks(np.array(context, np.int64), masks_at + MASK * layout.most_masks, shapes.depth, held)
 
 
 class _Layout:
@@ -111,32 +105,56 @@ class _Layout:
         self.records = np.zeros((trees.n_trees, _RECORD), np.int64)
         self.records[:, 2] = trees.group.astype(np.int64) * 4 * BLOCK
         self.held: list[NDArray[Any]] = []
-        if shapes.perfect.any():
-            self._perfect(np.flatnonzero(shapes.perfect))
-        for number in np.flatnonzero(~shapes.perfect).tolist():
-            self._listed(number)
+        self.most_masks = 0
+
+    def runs(self) -> NDArray[np.int64]:
+        """What is called one after the other: a kernel, its records, how many; shape (n, 3)."""
+        from engine.forest import kernels
+
+        runs: list[list[int]] = []
+        complete = self.shapes.complete
+        for found in compare_once(self.trees, self.ranks, complete):
+            if len(found.slots):
+                slots = np.zeros((len(found.slots), 4), np.int64)
+                slots[:, 0] = found.slots[:, 0] * BLOCK
+                slots[:, 1] = self._keep(found.bounds) + found.slots[:, 1]
+                slots[:, 2] = found.slots[:, 2]
+                slots[:, 3] = found.slots[:, 1] * MASK
+                runs.append([kernels.compare_kernel().address, self._keep(slots), len(slots)])
+                self.most_masks = max(self.most_masks, len(found.bounds))
+            part = complete[found.first : found.last].astype(int)
+            edges = np.flatnonzero(np.diff(part, prepend=-1, append=-1)) + found.first
+            for start, end in itertools.pairwise(edges.tolist()):
+                if complete[start]:
+                    self._complete(found, start, end)
+                    kernel = kernels.complete_kernel(self.shapes.depth)
+                else:
+                    for number in range(start, end):
+                        self._listed(number)
+                    kernel = kernels.listed_kernel()
+                runs.append([kernel.address, self.records[start:].ctypes.data, end - start])
+        return np.array(runs, np.int64).reshape(-1, 3)
 
     def _keep(self, array: NDArray[Any]) -> int:
         made = aligned_copy(array)
         self.held.append(made)
         return made.ctypes.data
 
-    def _perfect(self, which: NDArray[np.int64]) -> None:
+    def _complete(self, found: Comparisons, start: int, end: int) -> None:
         """Complete trees: a leaf that lies too high stands for all leaves below."""
         trees, depth = self.trees, self.shapes.depth
-        here = trees.offsets[which][:, None]
-        root = here
-        nodes = np.zeros((len(which), 2**depth - 1, 2), np.uint32)
+        which = slice(start, end)
+        first = trees.offsets[found.first]
+        here = root = trees.offsets[which][:, None]
+        nodes = np.zeros((end - start, 2**depth - 1), np.uint32)
         for level in range(depth):
             inner = trees.left[here] >= 0
-            part = nodes[:, 2**level - 1 : 2 ** (level + 1) - 1]
-            part[:, :, 0] = self.ranks.slot[here] * BLOCK
-            part[:, :, 1] = _four(self.ranks.bound[here])
+            nodes[:, 2**level - 1 : 2 ** (level + 1) - 1] = found.mask[here - first] * MASK
             left = np.where(inner, root + trees.left[here], here)
-            here = np.stack([left, left + inner], axis=2).reshape(len(which), -1)
+            here = np.stack([left, left + inner], axis=2).reshape(len(nodes), -1)
         leaves = np.ascontiguousarray(trees.values[here].transpose(0, 2, 1))
-        self.records[which, 0] = self._keep(nodes) + np.arange(len(which)) * nodes[0].nbytes
-        self.records[which, 1] = self._keep(leaves) + np.arange(len(which)) * leaves[0].nbytes
+        self.records[which, 0] = self._keep(nodes) + np.arange(len(nodes)) * nodes[0].nbytes
+        self.records[which, 1] = self._keep(leaves) + np.arange(len(nodes)) * leaves[0].nbytes
         self.records[which, 7] = 4 * 2**depth
 
     def _listed(self, number: int) -> None:

@@ -37,18 +37,30 @@ def one(features, scores, model):
 one = njit(void(float32[::1], float32[::1], int64), nogil=True, cache=True, error_model="numpy")(one)
 """
 
-_PERFECT = """\
+_COMPARE = """\
 from engine.jit.lowlevel import int64s
-from engine.forest.vector import TILE, perfect
+from engine.forest.vector import compare
 
-evaluate = perfect({level!r}, {depth})
+ask = compare()
 
 
-def kernel(trees, count, ranks, sums, work, sizes):
-    s = int64s(sizes)
+def kernel(slots, count, ranks, sums, work, told):
+    t = int64s(told)
+    ask(slots, count, ranks, t[0], t[3])
+"""
+
+_COMPLETE = """\
+from engine.jit.lowlevel import int64s
+from engine.forest.vector import complete
+
+evaluate = complete({level!r}, {depth})
+
+
+def kernel(trees, count, ranks, sums, work, told):
+    s = int64s(told)
     for i in range(count):
         t = int64s(trees + 64 * i)
-        evaluate(t[0], t[1], ranks, sums + t[2], TILE * s[0], s[1], t[7], s[2])
+        evaluate(t[0], t[1], s[3], sums + t[2], s[0], s[1], t[7], s[2])
 """
 
 _LISTED = """\
@@ -74,8 +86,8 @@ _BLOCK = """\
 from engine.forest.batch import score_block
 
 
-def kernel(features, scores, model, rows, work, a):
-    score_block(features, scores, model, rows, work)
+def kernel(rows, features, scores, model, work, steps):
+    score_block(rows, features, scores, model, work, steps)
 """
 
 
@@ -127,13 +139,18 @@ def row_kernel() -> Compiled:
 
 
 def block_kernel() -> Compiled:
-    """``kernel(features, scores, model, rows, work, 0)``: a block of rows; see `batch.score_block`."""
+    """``kernel(rows, features, scores, model, work, steps)``: a block of rows; see `batch.score_block`."""
     return compiled(_BLOCK)
 
 
-def perfect_kernel(depth: int) -> Compiled:
+def compare_kernel() -> Compiled:
+    """The comparisons of complete trees; called by the block kernel."""
+    return compiled(_COMPARE)
+
+
+def complete_kernel(depth: int) -> Compiled:
     """Complete trees of this depth; called by the block kernel."""
-    return compiled(_PERFECT.format(level=level(), depth=depth))
+    return compiled(_COMPLETE.format(level=level(), depth=depth))
 
 
 def listed_kernel() -> Compiled:

@@ -38,6 +38,9 @@ class NativeScorer:
         For compiled code: ``row_address`` is a C function ``void (int64 × 6)``; called with the addresses of
         a row's float32 features and scores, ``row_model`` and three zeros, it scores the row. It neither
         allocates nor throws, and any number of threads may call it. Valid as long as the scorer lives.
+    block_address, block_model : int
+        The same for a block of rows: see `engine.forest.batch.score_block`, whose work space is
+        `new_work`'s.
 
     Raises
     ------
@@ -59,8 +62,10 @@ class NativeScorer:
         self._one = kernel.module.one
         transform = KINDS.index(forest.transform)
         self._blocks = lay_out_blocks(forest, transform, (self.row_address, self.row_model))
-        self._model = self._blocks.context.ctypes.data
-        self._many = block_kernel().call
+        block = block_kernel()
+        self.block_address = block.address
+        self.block_model = self._blocks.context.ctypes.data
+        self._many = block.call
         self._here = threading.local()
         part = _WORTH_A_THREAD // max(1, len(forest.trees.left))
         self._part = max(2, part // BLOCK) * BLOCK
@@ -73,7 +78,9 @@ class NativeScorer:
         ModelError
             Another number of features.
         """
-        rows = np.ascontiguousarray(features, np.float32)
+        rows = np.asarray(features, np.float32)
+        if not rows.flags.f_contiguous:
+            rows = np.ascontiguousarray(rows)
         if rows.ndim != 2 or rows.shape[1] != self.n_features:
             raise ModelError(f"{self._where} takes {self.n_features} features, not shape {rows.shape}")
         scores = np.empty((len(rows), self.n_outputs), np.float32)
@@ -122,8 +129,16 @@ class NativeScorer:
         scorer.note = self.note
         return folded.features, scorer, folded.note
 
+    def new_work(self) -> NDArray[np.uint8]:
+        """Memory in which one thread scores blocks."""
+        return self._blocks.new_work()
+
     def _block(self, rows: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
         work = getattr(self._here, "work", None)
         if work is None:
-            work = self._here.work = self._blocks.new_work()
-        self._many(rows.ctypes.data, scores.ctypes.data, self._model, len(rows), work.ctypes.data, 0)
+            work = self._here.work = self.new_work()
+        steps = np.array([*rows.strides, *scores.strides], np.int64) // 4
+        self._many(
+            len(rows), rows.ctypes.data, scores.ctypes.data, self.block_model, work.ctypes.data,
+            steps.ctypes.data,
+        )  # fmt: skip

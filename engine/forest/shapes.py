@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from engine.forest.trees import Trees
 
-_DEEPEST = 8
-_UNROLLED, _LISTED, _STEP, _LOOK_UP = 4, 9, 640, 192
+_DEEPEST = 10
+_COMPLETE, _LISTED, _STEP, _LOOK_UP = 1, 14, 640, 192
 """Costs for a tile: a split of a complete tree, of a listed one, a step of a walk, plain look-ups."""
 _MOST_EXITS = 256
 
@@ -29,7 +29,7 @@ class Shapes:
     ----------
     depth : int
         Of complete trees.
-    perfect : bool array, shape (n_trees,)
+    complete : bool array, shape (n_trees,)
         Which trees are complete.
     steps : int32 array, shape (n_trees,)
         Steps walked behind the listed splits.
@@ -38,7 +38,7 @@ class Shapes:
     """
 
     depth: int
-    perfect: NDArray[np.bool_]
+    complete: NDArray[np.bool_]
     steps: NDArray[np.int32]
     height: NDArray[np.int32]
 
@@ -49,15 +49,15 @@ def choose_shapes(trees: Trees) -> Shapes:
     if not trees.n_trees:
         return Shapes(0, np.zeros(0, bool), np.zeros(0, np.int32), height)
     steps, listed_cost = _cut(trees, height)
-    best, depth, perfect = float(listed_cost.sum()), 0, np.zeros(trees.n_trees, bool)
+    best, depth, complete = float(listed_cost.sum()), 0, np.zeros(trees.n_trees, bool)
     for candidate in range(1, _DEEPEST + 1):
         fits = trees.depth <= candidate
-        cost = (2**candidate - 1) * _UNROLLED + 2**candidate // 4 + 16
+        cost = (2**candidate - 1) * _COMPLETE + min(2**candidate + 100, 2 * _LOOK_UP)
         chosen = fits & (listed_cost > cost)
         total = float(np.where(chosen, cost, listed_cost).sum())
         if total < best:
-            best, depth, perfect = total, candidate, chosen
-    return Shapes(depth, perfect, steps, height)
+            best, depth, complete = total, candidate, chosen
+    return Shapes(depth, complete, steps, height)
 
 
 def heights(trees: Trees) -> NDArray[np.int32]:

@@ -19,8 +19,10 @@ TILE = 64
 _I8, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
 LANES = {"avx512": 16, "avx2": 8}
 """Floats in a register, where `lookup` has an instruction."""
-ROWS = {"avx512": 128, "avx2": 128, "portable": 32}
-"""Rows for which a complete tree's nodes are read once; as many as the registers hold."""
+BLOCK = 256
+"""Rows whose answers to one comparison are kept as bits of one vector."""
+MASK = BLOCK // 8
+"""Bytes of such a vector."""
 MOST_LOOKED_UP = {"avx512": 256, "avx2": 64}
 """Leaves up to which `lookup` beats plain loads."""
 
@@ -131,54 +133,103 @@ def search(level: str, levels: int) -> Any:
     return intrinsic(build)
 
 
-def perfect(level: str, depth: int) -> Any:
-    """A function that finds the leaf of a block of rows in a complete tree, and adds it.
+def compare(rows: int = TILE) -> Any:
+    """A function that makes every comparison of some trees once, for a block of rows.
 
-    ``f(nodes, leaves, ranks, sums, count, width, leaf_stride, sum_stride)``: ``nodes`` holds for every split,
-    as a heap, where its slot lies (uint32) and four copies of its bound (int8); a row goes left where its
-    rank is less. ``width`` numbers of the leaf are added to sums that lie ``sum_stride`` bytes apart.
+    ``f(records, count, ranks, tiles, masks)``: four int64 for every slot: where its ranks lie, the address of
+    its bounds (int8), how many there are, and where the first one's mask goes. A mask has a bit for each row
+    of a `BLOCK`, 1 where the row goes right: where its rank is not less than the bound.
     """
 
-    rows = ROWS[level]
+    def build(typingctx: Any, records: Any, count: Any, ranks: Any, tiles: Any, masks: Any) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            records, count, ranks, tiles, masks = args
+            vector, word = ir.VectorType(_I8, rows), ir.IntType(rows)
+            with cgutils.for_range(builder, count, intp=_I64) as loop:
+                record = builder.add(records, builder.mul(loop.index, _I64(32)))
+                slot, bounds, many, first = (
+                    load(builder, _I64, plus(builder, record, 8 * i), 8) for i in range(4)
+                )
+                with cgutils.for_range(builder, tiles, intp=_I64) as tile:
+                    at = builder.add(builder.add(ranks, slot), builder.mul(tile.index, _I64(rows)))
+                    ranked = load(builder, vector, at, rows)
+                    to = builder.add(builder.add(masks, first), builder.mul(tile.index, _I64(rows // 8)))
+                    with cgutils.for_range(builder, many, intp=_I64) as each:
+                        bound = splat(builder, load(builder, _I8, builder.add(bounds, each.index)), rows)
+                        right = builder.icmp_signed(">=", ranked, bound)
+                        place = builder.add(to, builder.mul(each.index, _I64(MASK)))
+                        store(builder, builder.bitcast(right, word), place, rows // 8)
+            return context.get_dummy_value()
+
+        return types.void(*[types.int64] * 5), emit
+
+    build.__name__ = "compare"
+    return intrinsic(build)
+
+
+def complete(level: str, depth: int) -> Any:
+    """A function that finds the leaf of a block of rows in a complete tree, and adds it.
+
+    ``f(nodes, leaves, masks, sums, tiles, width, leaf_stride, sum_stride)``: ``nodes`` holds for every split, as
+    a heap, where the mask of its comparison lies (uint32). The number of a row's leaf is one bit for each
+    level, and each of those is chosen for all rows of the block by bitwise operations. ``width`` numbers of
+    the leaf are added to sums that lie ``sum_stride`` bytes apart.
+    """
 
     def build(
-        typingctx: Any, nodes: Any, leaves: Any, ranks: Any, sums: Any, count: Any, width: Any,
+        typingctx: Any, nodes: Any, leaves: Any, masks: Any, sums: Any, tiles: Any, width: Any,
         leaf_stride: Any, sum_stride: Any,
     ) -> Any:  # fmt: skip
         def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            nodes, leaves, ranks, sums, count, width, leaf_stride, sum_stride = args
-            times = builder.udiv(builder.add(count, _I64(rows - 1)), _I64(rows))
-            with cgutils.for_range(builder, times, intp=_I64) as loop:
-                at = builder.mul(loop.index, _I64(rows))
-                index = _leaf_numbers(builder, nodes, builder.add(ranks, at), depth, rows)
-                place = builder.add(sums, builder.mul(at, _I64(4)))
+            nodes, leaves, masks, sums, tiles, width, leaf_stride, sum_stride = args
+            bits = _leaf_bits(builder, nodes, masks, depth)
+            room = cgutils.alloca_once(builder, bits[0].type, size=depth)
+            room.align = 64
+            begin = builder.ptrtoint(room, _I64)
+            for number, bit in enumerate(bits):
+                store(builder, bit, plus(builder, begin, MASK * number), MASK)
+            with cgutils.for_range(builder, tiles, intp=_I64) as loop:
+                here = builder.add(begin, builder.mul(loop.index, _I64(TILE // 8)))
+                index = _leaf_numbers(builder, level, here, depth)
+                place = builder.add(sums, builder.mul(loop.index, _I64(4 * TILE)))
                 with cgutils.for_range(builder, width, intp=_I64) as outputs:
                     table = builder.add(leaves, builder.mul(outputs.index, leaf_stride))
                     out = builder.add(place, builder.mul(outputs.index, sum_stride))
-                    _add_leaves(builder, level, table, index, out, 2**depth, rows)
+                    _add_leaves(builder, level, table, index, out, 2**depth)
             return context.get_dummy_value()
 
         return types.void(*[types.int64] * 8), emit
 
-    build.__name__ = f"perfect_{level}_{depth}"
+    build.__name__ = f"complete_{level}_{depth}"
     return intrinsic(build)
 
 
-def _leaf_numbers(builder: Any, nodes: Any, ranks: Any, depth: int, rows: int) -> Any:
-    """The number of each row's leaf: going right at a split adds half of the leaves below it.
+def _leaf_bits(builder: Any, nodes: Any, masks: Any, depth: int) -> list[Any]:
+    """The bits of each row's leaf, from the root's down."""
+    vector = ir.VectorType(_I64, BLOCK // 64)
 
-    With AVX-512 that is one masked addition for each split, and there are no more constants than levels.
-    """
-
-    def at(node: int, step: int) -> Any:
-        less = _goes_left(builder, plus(builder, nodes, 8 * node), ranks, rows)
-        half = constant(_I8, 2 ** (depth - 1 - step), rows)
+    def at(node: int, step: int) -> list[Any]:
+        offset = builder.zext(load(builder, _I32, plus(builder, nodes, 4 * node), 4), _I64)
+        right = load(builder, vector, builder.add(masks, offset), MASK)
         if step == depth - 1:
-            return builder.select(less, constant(_I8, 0, rows), half)
-        left, right = at(2 * node + 1, step + 1), at(2 * node + 2, step + 1)
-        return builder.select(less, left, builder.add(right, half))
+            return [right]
+        pairs = zip(at(2 * node + 1, step + 1), at(2 * node + 2, step + 1), strict=True)
+        # x ^ ((x ^ y) & z): y where z is 1
+        return [right, *(builder.xor(x, builder.and_(builder.xor(x, y), right)) for x, y in pairs)]
 
     return at(0, 0)
+
+
+def _leaf_numbers(builder: Any, level: str, bits: Any, depth: int) -> Any:
+    """The numbers of a tile's leaves out of their bits."""
+    kind = _I8 if depth <= 8 else ir.IntType(16)
+    index = constant(kind, 0, TILE)
+    for number in range(depth):
+        word = load(builder, ir.IntType(TILE), plus(builder, bits, MASK * number), TILE // 8)
+        one = builder.bitcast(word, ir.VectorType(ir.IntType(1), TILE))
+        value = 2 ** (depth - 1 - number)
+        index = builder.or_(index, builder.select(one, constant(kind, value, TILE), constant(kind, 0, TILE)))
+    return index
 
 
 def _goes_left(builder: Any, record: Any, ranks: Any, rows: int) -> Any:
@@ -189,13 +240,13 @@ def _goes_left(builder: Any, record: Any, ranks: Any, rows: int) -> Any:
     return builder.icmp_signed("<", ranked, bounds)
 
 
-def _add_leaves(builder: Any, level: str, table: Any, index: Any, out: Any, size: int, rows: int) -> None:
+def _add_leaves(builder: Any, level: str, table: Any, index: Any, out: Any, size: int) -> None:
     if size > MOST_LOOKED_UP.get(level, 0):
-        _add_leaves_plainly(builder, table, index, out, rows)
+        _add_leaves_plainly(builder, table, index, out)
         return
     lanes = LANES[level]
     held = load_table(builder, level, table, size)
-    for start in range(0, rows, lanes):
+    for start in range(0, TILE, lanes):
         chosen = [ir.Constant(_I32, start + i) for i in range(lanes)]
         some = builder.shuffle_vector(
             index, ir.Constant(index.type, ir.Undefined), ir.Constant(ir.VectorType(_I32, lanes), chosen)
@@ -206,15 +257,17 @@ def _add_leaves(builder: Any, level: str, table: Any, index: Any, out: Any, size
         store(builder, builder.fadd(load(builder, found.type, place, 4), found), place, 4)
 
 
-def _add_leaves_plainly(builder: Any, table: Any, index: Any, out: Any, rows: int) -> None:
+def _add_leaves_plainly(builder: Any, table: Any, index: Any, out: Any) -> None:
+    kind = index.type.element
+    size = kind.width // 8
     room = cgutils.alloca_once(builder, index.type)
     room.align = 64
     builder.store(index, room, align=64)
     begin = builder.ptrtoint(room, _I64)
-    for start in range(0, rows, 8):
+    for start in range(0, TILE, 8):
         found = ir.Constant(ir.VectorType(_F32, 8), ir.Undefined)
         for i in range(8):
-            number = builder.zext(load(builder, _I8, plus(builder, begin, start + i)), _I64)
+            number = builder.zext(load(builder, kind, plus(builder, begin, size * (start + i)), size), _I64)
             leaf = load(builder, _F32, builder.add(table, builder.mul(number, _I64(4))), 4)
             found = builder.insert_element(found, leaf, _I32(i))
         place = plus(builder, out, 4 * start)
