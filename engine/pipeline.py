@@ -20,7 +20,7 @@ from engine.answer.row import row_answerer
 from engine.answer.table import TableAnswerer
 from engine.compile.folding import fold_models
 from engine.compile.layout import Layout, is_passed, lay_out
-from engine.compile.program import ROWS, Program
+from engine.compile.program import Program
 from engine.errors import ConfigError, Mistake
 from engine.expr.graph import Expr
 from engine.jit.cache import why_not
@@ -33,6 +33,10 @@ from engine.values import BadValue
 
 if TYPE_CHECKING:
     from engine.compile.program import Program as _Program
+
+
+_LEAST = 4096
+"""Rows that are worth a thread of their own."""
 
 
 @dataclass(frozen=True)
@@ -243,7 +247,7 @@ class Pipeline:
             )
         self.check_schema(table.schema, "the table")
         parts, bad = [], []
-        size = max(ROWS, -(-table.num_rows // max(1, threads) // ROWS) * ROWS)
+        size = max(_LEAST, -(-table.num_rows // max(1, threads) // _LEAST) * _LEAST)
         slices = [table.slice(start, size) for start in range(0, max(table.num_rows, 1), size)]
         if threads > 1 and len(slices) > 1:
             with ThreadPoolExecutor(threads) as pool:

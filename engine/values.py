@@ -3,7 +3,7 @@
 ==========  ===========================================================
 kind        values of ``n`` rows
 ==========  ===========================================================
-number      float64 ``(n,)``; missing is NaN. A model's scores: float32
+number      float64 ``(n,)``; missing is NaN. A model's scores: float32.
 boolean     bool ``(n,)``
 timestamp   int64 ``(n,)``, µs since 1970 in UTC; missing is ``NAT``
 category    `Categories`
@@ -54,6 +54,45 @@ class Categories:
     def take(self, rows: NDArray[Any]) -> Categories:
         """The rows at these positions (or where a mask is true)."""
         return Categories(self.codes[rows], self.texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Numbers, or categories, as Arrow stores them; a compiled program reads them as they are.
+
+    Parameters
+    ----------
+    values : array of integers, float32 or float64, shape (n,)
+        Numbers, or places in ``codes``. What lies where a value is missing means nothing.
+    valid : uint8 array or None
+        A bit for each value that is there, from the lowest up; None: all are.
+    first : int
+        The bit of the first value.
+    codes : int32 array or None
+        Of a category: the code of each text of its dictionary, and last that of a missing one.
+    """
+
+    values: NDArray[Any]
+    valid: NDArray[np.uint8] | None = None
+    first: int = 0
+    codes: CodeArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def plain(self) -> FloatArray | CodeArray:
+        """The same numbers as float64, missing as NaN; the same categories as codes.
+
+        >>> Stored(np.array([5, 6, 7]), np.array([0b1010], np.uint8), 1).plain()
+        array([ 5., nan,  7.])
+        """
+        there = np.ones(len(self), bool)
+        if self.valid is not None:
+            bits = np.unpackbits(self.valid, bitorder="little")
+            there = bits[self.first : self.first + len(self)].astype(bool)
+        if self.codes is None:
+            return np.where(there, self.values.astype(np.float64), np.nan)
+        return self.codes[np.where(there, self.values, len(self.codes) - 1)]
 
 
 Values: TypeAlias = NDArray[Any] | Categories

@@ -18,7 +18,7 @@ from engine.encode import arrow_type, to_arrow
 from engine.errors import DataError, did_you_mean, listing
 from engine.plan.plan import Plan
 from engine.schema import Input, Kind
-from engine.values import MISSING, BadValue, Categories, Values, take
+from engine.values import MISSING, BadValue, Categories, Stored, Values, take
 
 
 class TableAnswerer:
@@ -47,7 +47,7 @@ class TableAnswerer:
     def score(self, batch: pa.Table | pa.RecordBatch, *, text: bool) -> tuple[pa.RecordBatch, list[BadValue]]:
         """The output rows of a batch, and why the others are refused; see `Pipeline.score_batch`."""
         decoded = (self._text_decoder if text else self._decoder).decode(batch)
-        columns: Mapping[str, Values] = decoded.columns
+        columns: Mapping[str, Values | Stored] = {**decoded.columns, **decoded.stored}
         rows = decoded.rows
         kept = {name: _whole(batch.column(name)) for name in self._plan.keep}
         bad = _with_undecodable(decoded.bad, kept) if text else decoded.bad
@@ -55,7 +55,10 @@ class TableAnswerer:
             good = np.ones(rows, bool)
             good[[b.row for b in bad]] = False
             where = np.flatnonzero(good)
-            columns = {name: take(values, where) for name, values in columns.items()}
+            columns = {
+                name: values.plain()[where] if isinstance(values, Stored) else take(values, where)
+                for name, values in columns.items()
+            }
             rows = len(where)
         computed = self._program.many(rows, columns)
         if bad:
@@ -85,7 +88,12 @@ class TableAnswerer:
 
     @cached_property
     def _decoder(self) -> TableDecoder:
-        return TableDecoder(self._plan.inputs, self._names, self._program.layout.vocabularies)
+        return TableDecoder(
+            self._plan.inputs,
+            self._names,
+            self._program.layout.vocabularies,
+            as_stored=set(self._names).difference(self._passed),
+        )
 
     @cached_property
     def _text_decoder(self) -> TableDecoder:
@@ -117,7 +125,7 @@ class TableAnswerer:
         return pa.schema([*(pa.field(f.name, f.type) for f in kept), *made])
 
 
-def _text_of(column: pa.Array, decoded: Values) -> pa.Array:
+def _text_of(column: pa.Array, decoded: Values | Stored) -> pa.Array:
     """A column's text as it came; null where the decoder found none."""
     column = plain_text(column)
     assert isinstance(decoded, Categories)

@@ -31,7 +31,7 @@ _LEAF = {
 }
 
 _STORE = {
-    "feature": ("float32s(outputs[0])", "out[i * width + slot] = float32({v})"),
+    "feature": ("float32s(outputs[0] + 4 * slot * stride)", "out[i] = float32({v})"),
     "number": ("float64s(outputs[slot])", "out[i] = {v} if {v} == {v} else NAN"),
     "boolean": ("uint8s(outputs[slot])", "out[i] = 1 if {v} else 0"),
     "category": ("int32s(outputs[slot])", "out[i] = {v}"),
@@ -44,9 +44,14 @@ def record_length(shape: Shape) -> int:
     return len(shape.leaves) + shape.tables + shape.counts + 1
 
 
+def stride_at(groups: Sequence[Group]) -> int:
+    """Where ``integers`` hold how many rows lie between two features of the matrix."""
+    return 3 * len(groups)
+
+
 def model_at(groups: Sequence[Group]) -> int:
     """Where ``integers`` hold the address of a model's walk and of its numbers; zero: none."""
-    return 3 * len(groups) + 1
+    return stride_at(groups) + 1
 
 
 def emit(groups: Sequence[Group]) -> str:
@@ -57,7 +62,7 @@ def emit(groups: Sequence[Group]) -> str:
     """
     lines = [_HEADER]
     if any(group.shape.store == "feature" for group in groups):
-        lines.append(f"    width = integers[{3 * len(groups)}]  # features in a row of the matrix")
+        lines.append(f"    stride = integers[{stride_at(groups)}]  # rows from one feature to the next")
     lines.append(f"    for start in range(0, rows, {BLOCK}):")
     lines.append(f"        stop = min(start + {BLOCK}, rows)")
     for number, group in enumerate(groups):

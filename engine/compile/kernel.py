@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.compile.emit import BLOCK, emit, model_at, record_length
+from engine.compile.emit import BLOCK, emit, model_at, record_length, stride_at
 from engine.compile.passes import Group, Root, cut, data_key, fold, group, share
 from engine.expr.graph import Expr, leaves
 from engine.expr.interpret import Leaf, lookup_table
@@ -32,6 +32,7 @@ class KernelPlan:
     source : str
     numbers : float64 array
     integers : int64 array
+        For one row: features lie side by side.
     scratch : int
         Scratch columns.
     """
@@ -64,7 +65,7 @@ def plan_kernel(roots: Sequence[Root], width: int, vocabularies: Mapping[str, Se
     final = [Root(node, r.store, r.slot, r.name) for node, r in zip(simple, roots, strict=True)]
     groups = group([*results, *final], scratch)
     columns = {(leaf.op, leaf.data): i for i, leaf in enumerate(leaves(simple))}
-    numbers, integers = _pack(groups, columns, scratch, width, vocabularies)
+    numbers, integers = _pack(groups, columns, scratch, vocabularies)
     return KernelPlan(
         tuple(groups), tuple(columns), tuple(final), width, emit(groups), numbers, integers, len(cuts)
     )
@@ -74,11 +75,10 @@ def _pack(
     groups: Sequence[Group],
     columns: Mapping[Leaf, int],
     scratch: Mapping[int, int],
-    width: int,
     vocabularies: Mapping[str, Sequence[str]],
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     numbers: list[float] = []
-    integers: list[int] = [0] * (3 * len(groups)) + [width, 0, 0]
+    integers: list[int] = [0] * (3 * len(groups)) + [1, 0, 0]
     tables: dict[Any, int] = {}
     for number, item in enumerate(groups):
         integers[3 * number : 3 * number + 3] = [len(item.members), len(integers), len(numbers)]
@@ -122,14 +122,21 @@ class Kernel:
     """
 
     def __init__(self, plan: KernelPlan) -> None:
-        from engine.jit.cache import compile_kernel
+        from engine.jit.cache import compile_kernel, kernel_address
 
         self.plan = plan
         self.call = compile_kernel(plan.source)
+        self.address = kernel_address(self.call)
         self._numbers = plan.numbers
         self._integers = plan.integers
         self.numbers = plan.numbers.ctypes.data
         self.integers = plan.integers.ctypes.data
+
+    def with_stride(self, stride: int) -> NDArray[np.int64]:
+        """Whole numbers with which the kernel writes ``stride`` rows of a feature before the next feature."""
+        integers = self.plan.integers.copy()
+        integers[stride_at(self.plan.groups)] = stride
+        return integers
 
     def with_walk(self, address: int, model: int) -> NDArray[np.int64]:
         """Whole numbers with which the kernel, after the features of one row, has a model walk at once.

@@ -9,20 +9,18 @@ import struct
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.compile.drive import Drive
 from engine.compile.kernel import Kernel, plan_kernel, vocabulary
 from engine.compile.layout import Layout, Segment
 from engine.expr.interpret import Leaf, interpret
 from engine.schema import Kind
 from engine.stage import Scorer
-from engine.values import Categories, Values
-
-ROWS = 4096
-"""Rows of one block: XGBoost needs that many to be fast."""
+from engine.values import Categories, Stored, Values
 
 _DTYPES = {
     Kind.NUMBER: np.float64,
@@ -34,14 +32,8 @@ _SLOTS = {Kind.NUMBER: "d", Kind.BOOLEAN: "?7x", Kind.CATEGORY: "i4x", Kind.TIME
 """`struct` formats of a value in an 8-byte slot."""
 
 
-class _Runner(Protocol):
-    """Computes a segment for a block of rows: a matrix of features, or columns into ``out``."""
-
-    segment: Segment
-
-    def run(
-        self, rows: int, block: Mapping[Leaf, NDArray[Any]], out: Mapping[str, NDArray[Any]], start: int
-    ) -> NDArray[np.float32]: ...
+_INTERPRETED = 4096
+"""Rows that are interpreted before the next are."""
 
 
 class Program:
@@ -61,17 +53,22 @@ class Program:
         self.layout = layout
         self.interpreted = interpreted
         self._scorers = scorers
-        make: Callable[[Segment, Layout], _Runner] = _Interpreted if interpreted else _Compiled
-        self._runners = [make(segment, layout) for segment in layout.segments]
+        if not interpreted:
+            kernels = [
+                Kernel(plan_kernel(segment.roots, segment.width, layout.vocabularies))
+                for segment in layout.segments
+            ]
+            self._segments = list(zip(layout.segments, kernels, strict=True))
+            self._drive = Drive(self._segments, layout, scorers)
         self._here = threading.local()
 
-    def many(self, rows: int, columns: Mapping[str, Values]) -> dict[str, Values]:
+    def many(self, rows: int, columns: Mapping[str, Values | Stored]) -> dict[str, Values]:
         """Score rows.
 
         Parameters
         ----------
         rows : int
-        columns : mapping of str to Values
+        columns : mapping of str to Values or Stored
             The inputs in ``layout.reads``, ``rows`` long each, categories coded by ``layout.vocabularies``.
 
         Returns
@@ -80,34 +77,56 @@ class Program:
             ``layout.computed``, by name, in order.
         """
         out: dict[str, NDArray[Any]] = {
-            column.name: np.empty(rows, np.float32 if column.single else _DTYPES[node.kind])
+            column.name: np.empty(rows, _DTYPES[node.kind])
             for column, node in self.layout.computed
+            if node.op != "score"
         }
-        direct = {column.name: node.data for column, node in self.layout.computed if node.op == "score"}
-        flat: dict[Leaf, NDArray[Any]] = {}
-        for name in self.layout.reads:
-            values = columns[name]
-            flat["input", name] = np.ascontiguousarray(
-                values.codes if isinstance(values, Categories) else values
-            )
-        for start in range(0, rows, ROWS):
-            stop = min(start + ROWS, rows)
-            block = {leaf: values[start:stop] for leaf, values in flat.items()}
-            for runner in self._runners:
-                features = runner.run(stop - start, block, out, start)
-                if runner.segment.point:
-                    label = runner.segment.point.label
-                    scores = self._scorers[label].many(features)
-                    for i in range(scores.shape[1]):
-                        block["score", (label, i)] = np.ascontiguousarray(scores[:, i])
-            for name, leaf in direct.items():
-                out[name][start:stop] = block["score", leaf]
+        flat = {name: _flat(columns[name]) for name in self.layout.reads}
+        scores = self._interpret(rows, flat, out) if self.interpreted else self._drive.run(rows, flat, out)
+        for column, node in self.layout.computed:
+            if node.op == "score":
+                label, i = node.data
+                out[column.name] = scores[label][i]
         return {
             column.name: Categories(out[column.name], tuple(vocabulary(node, self.layout.vocabularies)))
             if node.kind is Kind.CATEGORY
             else out[column.name]
             for column, node in self.layout.computed
         }
+
+    def _interpret(
+        self, rows: int, columns: Mapping[str, NDArray[Any] | Stored], out: Mapping[str, NDArray[Any]]
+    ) -> dict[str, NDArray[np.float32]]:
+        """What `Drive.run` does, from the expressions as they were traced."""
+        scores = {
+            segment.point.label: np.empty((self._scorers[segment.point.label].n_outputs, rows), np.float32)
+            for segment in self.layout.segments
+            if segment.point
+        }
+        plain: dict[str, Any] = {
+            name: v.plain() if isinstance(v, Stored) else v for name, v in columns.items()
+        }
+        for start in range(0, rows, _INTERPRETED):
+            part = slice(start, min(start + _INTERPRETED, rows))
+            leaves: dict[Leaf, Values] = {}
+            for name, values in plain.items():
+                texts = self.layout.vocabularies.get(name)
+                leaves["input", name] = values[part] if texts is None else Categories(values[part], texts)
+            for segment in self.layout.segments:
+                results = interpret([root.expr for root in segment.roots], leaves, part.stop - start)
+                if not segment.point:
+                    for root, found in zip(segment.roots, results, strict=True):
+                        out[root.name][part] = found.codes if isinstance(found, Categories) else found
+                    continue
+                features: Any = np.full((part.stop - start, segment.width), np.nan, np.float32)
+                with np.errstate(over="ignore"):
+                    for root, found in zip(segment.roots, results, strict=True):
+                        features[:, root.slot] = found
+                label = segment.point.label
+                scores[label][:, part] = self._scorers[label].many(features).T
+                for i, column in enumerate(scores[label]):
+                    leaves["score", (label, i)] = column[part]
+        return scores
 
     def one(self, values: Sequence[Any]) -> tuple[Any, ...]:
         """Score one row.
@@ -126,7 +145,7 @@ class Program:
             return self._one_by_many(values)
         row = getattr(self._here, "row", None)
         if row is None:
-            row = self._here.row = _Row(self.layout, self._runners, self._scorers)
+            row = self._here.row = _Row(self.layout, self._segments, self._scorers)
         found: tuple[Any, ...] = row(values)
         return found
 
@@ -142,63 +161,6 @@ class Program:
         return tuple((v.codes if isinstance(v, Categories) else v)[0].item() for v in out.values())
 
 
-class _Compiled:
-    """A segment as machine code."""
-
-    def __init__(self, segment: Segment, layout: Layout) -> None:
-        self.segment = segment
-        self.kernel = Kernel(plan_kernel(segment.roots, segment.width, layout.vocabularies))
-        self._here = threading.local()
-
-    def run(
-        self, rows: int, block: Mapping[Leaf, NDArray[Any]], out: Mapping[str, NDArray[Any]], start: int
-    ) -> NDArray[np.float32]:
-        here = self._here
-        if not hasattr(here, "scratch"):
-            here.scratch = self.kernel.new_scratch()
-            # features that no split uses keep this NaN for good
-            here.features = np.full((ROWS, self.segment.width), np.nan, np.float32)
-        features: NDArray[np.float32] = here.features[:rows]
-        columns = np.array([block[leaf].ctypes.data for leaf in self.kernel.plan.columns] or [0], np.int64)
-        outputs = np.zeros(1 + len(self.segment.roots), np.int64)
-        outputs[0] = features.ctypes.data
-        if not self.segment.point:
-            for root in self.segment.roots:
-                column = out[root.name]
-                outputs[root.slot] = column.ctypes.data + start * column.itemsize
-        self.kernel(rows, columns.ctypes.data, outputs.ctypes.data, here.scratch.ctypes.data)
-        return features
-
-
-class _Interpreted:
-    """A segment by the interpreter, from the expressions as they were traced."""
-
-    def __init__(self, segment: Segment, layout: Layout) -> None:
-        self.segment = segment
-        self._vocabularies = layout.vocabularies
-
-    def run(
-        self, rows: int, block: Mapping[Leaf, NDArray[Any]], out: Mapping[str, NDArray[Any]], start: int
-    ) -> NDArray[np.float32]:
-        leaves: dict[Leaf, Values] = {
-            leaf: Categories(values, self._vocabularies[leaf[1]])
-            if leaf[0] == "input" and leaf[1] in self._vocabularies
-            else values
-            for leaf, values in block.items()
-        }
-        results = interpret([root.expr for root in self.segment.roots], leaves, rows)
-        features = np.full((rows, self.segment.width), np.nan, np.float32)
-        with np.errstate(over="ignore"):
-            for root, values in zip(self.segment.roots, results, strict=True):
-                if self.segment.point and not isinstance(values, Categories):
-                    features[:, root.slot] = values
-                elif isinstance(values, Categories):
-                    out[root.name][start : start + rows] = values.codes
-                else:
-                    out[root.name][start : start + rows] = values
-        return features
-
-
 class _Row:
     """One thread's memory for one row: addresses that never change.
 
@@ -206,9 +168,11 @@ class _Row:
     every model, float32.
     """
 
-    def __init__(self, layout: Layout, runners: Sequence[Any], scorers: Mapping[str, Scorer]) -> None:
+    def __init__(
+        self, layout: Layout, segments: Sequence[tuple[Segment, Kernel]], scorers: Mapping[str, Scorer]
+    ) -> None:
         computed = layout.computed
-        points = [runner.segment.point for runner in runners if runner.segment.point]
+        points = [segment.point for segment, _ in segments if segment.point]
         widths = [scorers[point.label].n_outputs for point in points]
         n_inputs, n_roots = len(layout.reads), sum(1 for _, node in computed if node.op != "score")
         memory = np.zeros(n_inputs + n_roots + (sum(widths) + 1) // 2 + 1, np.int64)
@@ -239,18 +203,20 @@ class _Row:
             itemgetter(*order) if len(order) > 1 else lambda found: tuple(found[i] for i in order)
         )
         self._held: list[Any] = []
-        self._calls = [self._bind(runner, where, base + self._offset, scorers, scores) for runner in runners]
+        self._calls = [
+            self._bind(segment, kernel, where, base + self._offset, scorers, scores)
+            for segment, kernel in segments
+        ]
 
     def _bind(
         self,
-        runner: Any,
+        segment: Segment,
+        kernel: Kernel,
         where: Mapping[Leaf, int],
         outputs_at: int,
         scorers: Mapping[str, Scorer],
         scores: Mapping[str, NDArray[np.float32]],
     ) -> tuple[Any, ...]:
-        segment: Segment = runner.segment
-        kernel: Kernel = runner.kernel
         features = np.full(max(1, segment.width), np.nan, np.float32)[: segment.width]
         columns = np.array([where[leaf] for leaf in kernel.plan.columns] or [0], np.int64)
         slots = 1 + np.arange(len(segment.roots))
@@ -280,3 +246,9 @@ class _Row:
                 score(features, scores)
         found: tuple[Any, ...] = self._order(self._unpack(self._memory, self._offset))
         return found
+
+
+def _flat(values: Values | Stored) -> NDArray[Any] | Stored:
+    if isinstance(values, Stored):
+        return values
+    return np.ascontiguousarray(values.codes if isinstance(values, Categories) else values)

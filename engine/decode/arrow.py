@@ -7,7 +7,7 @@ marked; a refused value has the kind's missing value in its place.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from engine.decode.messages import describe
 from engine.decode.scalar import FIRST_TIME, LAST_TIME, OUTSIDE
 from engine.schema import Kind
-from engine.values import FIRST, MISSING, NAT, UNKNOWN, CodeArray
+from engine.values import FIRST, MISSING, NAT, UNKNOWN, CodeArray, Stored
 
 _DAY = 86_400_000_000
 
@@ -51,6 +51,8 @@ def plain(array: pa.Array) -> pa.Array:
     A known extension type is what it means, run ends and dictionaries are spelt out and views are copied;
     a dictionary of text stays one. An unknown extension type stays as it is: it is of no kind's family.
     """
+    if pt.is_primitive(array.type):
+        return array
     if isinstance(array, pa.ExtensionArray):
         known = _EXTENSIONS.get(array.type.extension_name)
         if known is None:
@@ -145,6 +147,19 @@ def numbers(array: pa.Array) -> Found:
     return Found(array.to_numpy(zero_copy_only=False))
 
 
+def stored(array: pa.Array) -> Stored | None:
+    """Integers and floats where they lie, without a copy; None for what has to be converted first."""
+    kind = array.type
+    if not (pt.is_integer(kind) or pt.is_float32(kind) or pt.is_float64(kind)):
+        return None
+    valid, data = array.buffers()
+    first, dtype = array.offset, np.dtype(kind.to_pandas_dtype())
+    values = np.frombuffer(data or b"", dtype)[first : first + len(array)]
+    if valid is None or not array.null_count:
+        return Stored(values)
+    return Stored(values, np.frombuffer(valid, np.uint8), first)
+
+
 def timestamps(array: pa.Array) -> Found:
     """Timestamps of any unit and zone, and dates, to int64 µs in UTC."""
     if pt.is_date32(array.type):
@@ -161,7 +176,9 @@ def timestamps(array: pa.Array) -> Found:
         outside = ((values < first) | (values > last)) & (values != NAT)
         invalid = dict.fromkeys(np.flatnonzero(outside).tolist(), OUTSIDE)
         values = np.where(outside, NAT, values)
-    if (up, down) != (1, 1):
+    if down == 1 and not whole.null_count and not invalid and not pt.is_date64(array.type):
+        values = values * up if up != 1 else values
+    elif (up, down) != (1, 1):
         gone = values == NAT
         values = np.where(gone, 0, values) * up // down
         if pt.is_date64(array.type):
@@ -174,28 +191,58 @@ def vocabulary(arrays: Sequence[pa.Array]) -> tuple[str, ...]:
     """The distinct texts of a column, sorted; what is no UTF-8 is left out."""
     found: set[str] = set()
     for array in arrays:
-        texts = _dictionary(array).dictionary.to_pylist() if not pt.is_null(array.type) else []
-        found.update(text for text in texts if isinstance(text, str))
+        if pt.is_null(array.type):
+            continue
+        encoded = array if pt.is_dictionary(array.type) else pc.dictionary_encode(array)
+        texts = _utf8(encoded.dictionary)
+        raw = pc.cast(encoded.dictionary, pa.large_binary()) if texts is None else texts
+        found.update(text for text in raw.to_pylist() if isinstance(text, str))
     return tuple(sorted(found))
 
 
-def codes(texts: Sequence[str]) -> Callable[[pa.Array], Found]:
-    """What turns text arrays into int32 codes of a vocabulary."""
-    value_set = pa.array(texts, pa.large_string())
+class Encoder:
+    """Turns text arrays into int32 codes of a vocabulary.
 
-    def encode(array: pa.Array) -> Found:
-        # A dictionary's order differs from batch to batch: look its texts up anew each time.
-        encoded = _dictionary(array)
-        if pt.is_large_binary(encoded.dictionary.type):
-            return _some_invalid(encoded, texts)
-        places = pc.index_in(encoded.dictionary, value_set=value_set)
-        table = np.full(len(places) + 1, MISSING, dtype=np.int32)
-        table[:-1] = _codes(places)
-        if encoded.dictionary.null_count:
-            table[:-1][encoded.dictionary.is_null().to_numpy(zero_copy_only=False)] = MISSING
-        return Found(_spread(encoded, table))
+    Parameters
+    ----------
+    texts : sequence of str
+        The vocabulary.
+    """
 
-    return encode
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = texts
+        self._value_set = pa.array(texts, pa.large_string())
+        # batches of one row group have one dictionary
+        self._last: tuple[pa.Array, CodeArray] | None = None
+
+    def codes(self, array: pa.Array) -> Found:
+        """The code of every row."""
+        encoded = array if pt.is_dictionary(array.type) else pc.dictionary_encode(array)
+        table = self._table(encoded.dictionary)
+        return _some_invalid(encoded, self._texts) if table is None else Found(_spread(encoded, table))
+
+    def stored(self, array: pa.Array) -> Stored | None:
+        """A dictionary's indices where they lie, and the code of each text; None for any other array."""
+        if not pt.is_dictionary(array.type):
+            return None
+        table = self._table(array.dictionary)
+        found = None if table is None else stored(array.indices)
+        return None if found is None else replace(found, codes=table)
+
+    def _table(self, dictionary: pa.Array) -> CodeArray | None:
+        """The code of each text, and last of a missing one; None if some text is no UTF-8."""
+        # A dictionary's order differs from batch to batch.
+        if self._last is not None and self._last[0].equals(dictionary):
+            return self._last[1]
+        texts = _utf8(dictionary)
+        if texts is None:
+            return None
+        table = np.full(len(texts) + 1, MISSING, dtype=np.int32)
+        table[:-1] = _codes(pc.index_in(texts, value_set=self._value_set))
+        if texts.null_count:
+            table[:-1][texts.is_null().to_numpy(zero_copy_only=False)] = MISSING
+        self._last = dictionary, table
+        return table
 
 
 def _codes(places: pa.Array) -> CodeArray:
@@ -212,19 +259,18 @@ def _spread(encoded: pa.DictionaryArray, table: NDArray[Any]) -> NDArray[Any]:
     return spread
 
 
-def _dictionary(array: pa.Array) -> pa.DictionaryArray:
-    """Text as dictionary-encoded ``large_string``; as ``large_binary`` if some of it is no UTF-8."""
-    encoded = array if pt.is_dictionary(array.type) else pc.dictionary_encode(array)
-    raw = pc.cast(encoded.dictionary, pa.large_binary())
+def _utf8(texts: pa.Array) -> pa.Array | None:
+    """Texts as ``large_string``; None if some of them are no UTF-8, whatever their type says."""
     try:
-        texts = pc.cast(raw, pa.large_string())
+        return pc.cast(pc.cast(texts, pa.large_binary()), pa.large_string())
     except pa.ArrowInvalid:
-        texts = raw
-    return pa.DictionaryArray.from_arrays(encoded.indices, texts)
+        return None
 
 
 def _some_invalid(encoded: pa.DictionaryArray, texts: Sequence[str]) -> Found:
     known = {text: FIRST + i for i, text in enumerate(texts)}
+    raw = pc.cast(encoded.dictionary, pa.large_binary())
+    encoded = pa.DictionaryArray.from_arrays(encoded.indices, raw)
 
     def code(raw: bytes) -> int:
         return known.get(utf8(raw), UNKNOWN)

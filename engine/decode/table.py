@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from engine.decode.arrow import Found
 from engine.decode.row import looks_anyway
 from engine.errors import DataError, did_you_mean, listing
 from engine.schema import Input, Kind
-from engine.values import MISSING, NAT, UNKNOWN, BadValue, Categories, Values
+from engine.values import MISSING, NAT, UNKNOWN, BadValue, Categories, Stored, Values
 
 _FAMILY = {
     Kind.NUMBER: "a number",
@@ -38,11 +38,14 @@ class Decoded:
     bad : list of BadValue
         What the inputs' policies refuse, by row; its places in ``columns`` hold the missing value or,
         for an unknown category, code 1.
+    stored : dict of str to Stored
+        Needed inputs that are not in ``columns`` because they stay as Arrow stores them.
     """
 
     rows: int
     columns: dict[str, Values]
     bad: list[BadValue]
+    stored: dict[str, Stored] = field(default_factory=dict)
 
 
 class TableDecoder:
@@ -59,6 +62,8 @@ class TableDecoder:
         texts of each table.
     parse_text : bool
         Every column is text to parse, as a CSV file's are.
+    as_stored : collection of str
+        Inputs that stay as Arrow stores them, where that takes no conversion.
 
     Examples
     --------
@@ -73,14 +78,16 @@ class TableDecoder:
         needed: Collection[str] | None = None,
         vocabularies: Mapping[str, tuple[str, ...]] | None = None,
         parse_text: bool = False,
+        as_stored: Collection[str] = (),
     ) -> None:
         self._inputs = tuple(inputs)
         self._needed = tuple(item.name for item in inputs) if needed is None else tuple(needed)
         self._vocabularies = vocabularies
         self._parse_text = parse_text
+        self._as_stored = frozenset(as_stored)
         wanted = set(self._needed)
         self._read = tuple(item for item in inputs if item.name in wanted or looks_anyway(item))
-        self._encoders = {name: arrow.codes(texts) for name, texts in (vocabularies or {}).items()}
+        self._encoders = {name: arrow.Encoder(texts) for name, texts in (vocabularies or {}).items()}
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -114,14 +121,27 @@ class TableDecoder:
         self._check(self._read, table.schema, "the table")
         columns: dict[str, Values] = {}
         refused: list[tuple[int, int, BadValue]] = []
+        stored: dict[str, Stored] = {}
         present = set(table.schema.names)
         for place, item in enumerate(self._read):
             chunks = _chunks(table, item.name) if item.name in present else ()
+            if kept := self._kept(item, chunks):
+                stored[item.name] = kept
+                continue
             columns[item.name], bad = self._column(item, chunks, table.num_rows)
             refused.extend((value.row, place, value) for value in bad)
         refused.sort(key=lambda entry: entry[:2])
-        needed = {name: columns[name] for name in self._needed}
-        return Decoded(table.num_rows, needed, [value for _, _, value in refused])
+        needed = {name: columns[name] for name in self._needed if name not in stored}
+        return Decoded(table.num_rows, needed, [value for _, _, value in refused], stored)
+
+    def _kept(self, item: Input, chunks: Sequence[pa.Array]) -> Stored | None:
+        """An array as it is stored, where nothing in it can be refused."""
+        if item.name not in self._as_stored or len(chunks) != 1 or item.missing != "null":
+            return None
+        if item.kind is Kind.NUMBER:
+            return arrow.stored(chunks[0])
+        coded = item.kind is Kind.CATEGORY and item.unknown == "null"
+        return self._encoders[item.name].stored(chunks[0]) if coded and item.name in self._encoders else None
 
     def _column(
         self, item: Input, chunks: Sequence[pa.Array], rows: int
@@ -134,10 +154,10 @@ class TableDecoder:
             read = cells.timestamps if self._parse_text else arrow.timestamps
         elif self._vocabularies is None:
             texts = arrow.vocabulary(chunks)
-            read = arrow.codes(texts)
+            read = arrow.Encoder(texts).codes
         else:
             texts = self._vocabularies.get(item.name, ())
-            read = self._encoders.get(item.name) or arrow.codes(())
+            read = (self._encoders.get(item.name) or arrow.Encoder(())).codes
         found = [
             Found(arrow.missing(item.kind, len(chunk))) if pt.is_null(chunk.type) else read(chunk)
             for chunk in chunks

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from engine.jit.cache import Kernel, compile_kernel, kernel_name
+from engine.jit.cache import Kernel, compile_kernel, kernel_address, kernel_name
 from engine.jit.target import level, lower_numba
 
 _CALLED = ("batch.py", "output.py", "search.py", "trees.py", "vector.py", "walk.py")
@@ -124,13 +124,7 @@ def compiled(source: str) -> Compiled:
     setting = lower_numba()
     full = f'"""Emitted by the forest compiler for {setting}; it calls {_digest()}."""\n\n{source}'
     kernel: Any = compile_kernel(full)
-    found = kernel.overloads[kernel.signatures[0]]
-    name = found.fndesc.llvm_cfunc_wrapper_name
-    return Compiled(
-        kernel,
-        found.library.get_pointer_to_function(name),
-        sys.modules[f"engine_kernels.{kernel_name(full)}"],
-    )
+    return Compiled(kernel, kernel_address(kernel), sys.modules[f"engine_kernels.{kernel_name(full)}"])
 
 
 def row_kernel() -> Compiled:

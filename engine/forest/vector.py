@@ -170,8 +170,8 @@ def compare(rows: int = TILE) -> Any:
 def complete(level: str, depth: int) -> Any:
     """A function that finds the leaf of a block of rows in a complete tree, and adds it.
 
-    ``f(nodes, leaves, masks, sums, tiles, width, leaf_stride, sum_stride)``: ``nodes`` holds for every split, as
-    a heap, where the mask of its comparison lies (uint32). The number of a row's leaf is one bit for each
+    ``f(nodes, leaves, masks, sums, tiles, width, leaf_stride, sum_stride)``: ``nodes`` holds for every split,
+    as a heap, where the mask of its comparison lies (uint32). The number of a row's leaf has one bit for each
     level, and each of those is chosen for all rows of the block by bitwise operations. ``width`` numbers of
     the leaf are added to sums that lie ``sum_stride`` bytes apart.
     """

@@ -24,7 +24,14 @@ from engine.jit.folder import cache_folder
 Kernel = Callable[[int, int, int, int, int, int], None]
 """``kernel(rows, columns, outputs, numbers, integers, scratch)``: a row count and five addresses."""
 
-_CALLED = ("jit/functions.py", "jit/lowlevel.py", "expr/calendar.py", "expr/libm.py", "values.py")
+_CALLED = (
+    "jit/functions.py",
+    "jit/lowlevel.py",
+    "jit/bitmap.py",
+    "expr/calendar.py",
+    "expr/libm.py",
+    "values.py",
+)
 
 
 def why_not() -> str:
@@ -89,6 +96,13 @@ def compile_kernel(source: str) -> Kernel:
                     kernel = _compile(name, source, path)
             loaded.kernels[name] = kernel
         return loaded.kernels[name]
+
+
+def kernel_address(kernel: Kernel) -> int:
+    """Where a kernel's machine code lies: ``void (int64 × 6)`` in C's calling convention."""
+    found = kernel.overloads[kernel.signatures[0]]  # type: ignore[attr-defined]
+    address: int = found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name)
+    return address
 
 
 def _stored(name: str, source: str) -> Path:

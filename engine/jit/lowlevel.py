@@ -22,6 +22,8 @@ int64s = _bound.int64s
 uint8s = _bound.uint8s
 _pointer = _bound._pointer
 int8s = _pointer(types.int8)
+int16s = _pointer(types.int16)
+uint16s = _pointer(types.uint16)
 uint32s = _pointer(types.uint32)
 uint64s = _pointer(types.uint64)
 
@@ -31,10 +33,12 @@ __all__ = [
     "float32s",
     "float64s",
     "int8s",
+    "int16s",
     "int32s",
     "int64s",
     "stack",
     "uint8s",
+    "uint16s",
     "uint32s",
     "uint64s",
 ]
