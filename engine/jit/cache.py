@@ -24,7 +24,14 @@ from engine.jit.folder import cache_folder
 Kernel = Callable[[int, int, int, int, int, int], None]
 """``kernel(rows, columns, outputs, numbers, integers, scratch)``: a row count and five addresses."""
 
-_CALLED = ("jit/functions.py", "jit/lowlevel.py", "expr/calendar.py", "expr/libm.py", "values.py")
+_CALLED = (
+    "jit/functions.py",
+    "jit/lowlevel.py",
+    "expr/calendar.py",
+    "expr/libm.py",
+    "expr/single.py",
+    "values.py",
+)
 
 
 def why_not() -> str:
