@@ -147,6 +147,9 @@ def _operator(line: Line, names: dict[str, str]) -> str:
         return f"({value} if {code} == {line.data} else ({missing} if {code} == 0 else {unknown}))"
     if line.op == "lookup":
         return f"numbers[{line.data} + {args[0]}]"
+    if line.op == "single":
+        table, size = line.data
+        return f"single(numbers, {table}, {size}, {args[0]})"
     if line.op == "choose":
         inside = f"(({args[0]} >= 0.0) & ({args[0]} < {line.data}))"
         return f"(int32({args[0]}) + int32(2) if {inside} else int32(0))"
@@ -160,7 +163,7 @@ def formula(shape: Shape) -> str:
     texts: dict[str, str] = {}
     for number, line in enumerate(shape.lines):
         args = [texts.get(arg, arg) for arg in line.args]
-        if line.op in ("lookup", "choose"):
+        if line.op in ("lookup", "choose", "single"):
             text = f"{line.op}({args[0]})"
         elif line.op == "calendar":
             text = f"{line.data}({args[0]})"

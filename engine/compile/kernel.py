@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.compile.emit import BLOCK, emit, model_at, record_length, stride_at
 from engine.compile.passes import Group, Root, cut, data_key, fold, group, share
+from engine.expr import single
 from engine.expr.graph import Expr, leaves
 from engine.expr.interpret import Leaf, lookup_table
 from engine.values import FIRST
@@ -87,11 +88,14 @@ def _pack(
         for member in item.members:
             record = [scratch[id(x)] if id(x) in scratch else columns[(x.op, x.data)] for x in member.leaves]
             for node in member.tables:
-                texts = tuple(vocabulary(node.args[0], vocabularies))
-                key = (data_key(node.data), texts)
+                edges = node.op == "single"
+                texts = () if edges else tuple(vocabulary(node.args[0], vocabularies))
+                key = (node.op, data_key(node.data), texts)
                 if key not in tables:
                     tables[key] = len(numbers)
-                    numbers.extend(lookup_table(node.data, texts).tolist())
+                    numbers.extend(
+                        single.table(node.data) if edges else lookup_table(node.data, texts).tolist()
+                    )
                 record.append(tables[key])
             record += [_count(node, vocabularies) for node in member.counts]
             record.append(member.root.slot)
@@ -103,6 +107,8 @@ def _pack(
 def _count(node: Expr, vocabularies: Mapping[str, Sequence[str]]) -> int:
     if node.op == "choose":
         return len(node.data)
+    if node.op == "single":
+        return single.levels(node.data)
     texts = vocabulary(node.args[0], vocabularies)
     text = node.data.texts[0] if node.data.texts else None
     return FIRST + texts.index(text) if text in texts else -1

@@ -72,7 +72,7 @@ def cut(roots: Sequence[Expr]) -> list[Expr]:
         own = (
             OPERATIONS[node.op].cost
             if node.op in OPERATIONS
-            else {"lookup": 2, "calendar": 6}.get(node.op, 0)
+            else {"lookup": 2, "calendar": 6, "single": 3}.get(node.op, 0)
         )
         cost[id(node)] = own + sum(cost[id(arg)] for arg in node.args)
     owners: dict[int, set[int]] = {id(node): set() for node in order}
@@ -134,7 +134,7 @@ class Shape:
     leaves : tuple of str
         The element type of each column read: ``float64``, ``float32``, ``int32``, ``int64``, ``scratch``.
     constants, tables, counts : int
-        How many constants, look-up tables and whole numbers each member has.
+        How many constants, tables and whole numbers each member has.
     lines : tuple of Line
     result : str
         The name of the value stored.
@@ -154,7 +154,8 @@ class Member:
     """One result of a group: its own columns and numbers.
 
     ``tables`` and ``counts`` hold the nodes whose table, or whole number (the code of a look-up's only
-    text, how many texts there are to choose from), is filled in when the vocabularies are known.
+    text, how many texts there are to choose from, the size of a table of edges), is filled in when the
+    vocabularies are known.
     """
 
     root: Root
@@ -247,6 +248,10 @@ def _shape_of(root: Root, scratch: Mapping[int, int]) -> tuple[Shape, Member]:
                 tables.append(node)
             elif node.op == "choose":
                 data = f"n{len(counts)}"
+                counts.append(node)
+            elif node.op == "single":
+                data = (f"t{len(tables)}", f"n{len(counts)}")
+                tables.append(node)
                 counts.append(node)
             elif node.op == "calendar":
                 data = node.data

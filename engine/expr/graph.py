@@ -44,7 +44,7 @@ class Expr:
     Parameters
     ----------
     op : str
-        ``input``, ``score``, ``const``, ``lookup``, ``choose``, ``calendar``, or a name in
+        ``input``, ``score``, ``const``, ``lookup``, ``choose``, ``calendar``, ``single``, or a name in
         `engine.expr.operations.OPERATIONS`.
     args : tuple of Expr
         The operands.
@@ -52,7 +52,7 @@ class Expr:
         The kind of the result.
     data : hashable
         What the operator needs besides operands: a column name, a constant, a `Lookup`, texts, a part
-        of the calendar.
+        of the calendar, edges.
 
     Examples
     --------
@@ -312,6 +312,16 @@ def clip(x: Number, lo: Number, hi: Number) -> Expr:
     return _numeric("clip", x, lo, hi)
 
 
+def single(x: Number, edges: Iterable[float]) -> Expr:
+    """The number as a float32 on the same side of each edge (see `engine.expr.single`).
+
+    >>> single(Expr.input("x", Kind.NUMBER), [0.5, 0.1])
+    single(x, [0.1, 0.5])
+    """
+    # adding 0.0 leaves one zero: equal data is then equal to the bit
+    return Expr("single", (as_number(x),), Kind.NUMBER, tuple(sorted({float(e) + 0.0 for e in edges})))
+
+
 # -- reading a graph
 
 
@@ -376,6 +386,9 @@ def _describe_one(node: Expr, args: list[str]) -> str:
         return f"choose({args[0]}, {list(node.data[:3])!r})"
     if node.op == "calendar":
         return f"{node.data}({args[0]})"
+    if node.op == "single":
+        shown = ", ".join(f"{edge:g}" for edge in node.data[:3])
+        return f"single({args[0]}, [{shown}{', …' if len(node.data) > 3 else ''}])"
     symbol = OPERATIONS[node.op].symbol
     if symbol and len(args) == 2:
         return f"({args[0]} {symbol} {args[1]})"

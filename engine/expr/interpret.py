@@ -13,6 +13,7 @@ import numpy as np
 from engine.expr import calendar
 from engine.expr.graph import Expr, walk
 from engine.expr.operations import OPERATIONS
+from engine.expr.single import single
 from engine.schema import Kind
 from engine.values import FIRST, MISSING, NAT, Categories, Values
 
@@ -66,6 +67,8 @@ def _evaluate(node: Expr, args: list[Any], leaves: Mapping[Leaf, Values]) -> Any
     if node.op == "calendar":
         part = getattr(calendar, node.data)(args[0])
         return np.where(args[0] == NAT, np.nan, np.asarray(part, np.float64))
+    if node.op == "single":
+        return single(args[0], node.data)
     return OPERATIONS[node.op].array(*args)
 
 

@@ -1,6 +1,6 @@
 """Preparation folded into a forest: splits on raw columns in place of splits on features made of them.
 
-Three things go into the splits, and need not be computed any more. Each is exact, whatever the row holds:
+Four things go into the splits, and need not be computed any more. Each is exact, whatever the row holds:
 
 * **A feature of one category input** (a one-hot column, ``k == 'red'``, a missing flag, arithmetic on them)
   has one value for each code of the vocabulary, so a split on it is a set of codes. All such features of an
@@ -10,15 +10,18 @@ Three things go into the splits, and need not be computed any more. Each is exac
   lies within the limits, ``float32(clip(x)) < t`` just where ``float32(x) < t``; a threshold outside is
   decided for every number.
 
-What is left under a chain of those becomes the feature; equal ones become one. Arithmetic and logarithms
-stay: a kernel compares float32, and the edge of ``{x: float32(log1p(x)) < t}`` is a float64 that mostly lies
-within what rounds to one float32. So do features of a category on which many different thresholds split, such
-as ordinals: a set for each costs more than a search among them.
+* **A monotone chain** with a logarithm or an exponential (`engine.forest.chains`): its thresholds become
+  edges of the number under it. Those are float64 and a kernel compares float32, so the number is rounded to
+  its side of each edge (`engine.expr.single`).
+
+What is left under them becomes the feature; equal ones become one. Arithmetic alone stays: computing it costs
+as little as rounding to edges. So do features of a category on which many different thresholds split, such as
+ordinals: a set for each costs more than a search among them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +31,7 @@ from numpy.typing import NDArray
 from engine.compile.passes import fold, share
 from engine.expr.graph import Expr, leaves
 from engine.expr.interpret import interpret
+from engine.forest.chains import COSTLY, place, read_fill, read_limits
 from engine.forest.forest import Forest
 from engine.forest.trees import GREATEST_CATEGORY
 from engine.schema import Kind
@@ -38,6 +42,8 @@ MOST_SETS = 4
 
 _MOST_VALUES = 2**22
 """Values of features by code that are computed for a model: about a second."""
+_MOST_EDGES = 2**15
+"""Thresholds on chains whose edges are searched for: at most about a second."""
 _CUT_OFF = np.float32(-np.inf)
 """The threshold that nothing is below."""
 
@@ -65,6 +71,7 @@ def fold_forest(
     features: Mapping[int, tuple[str, Expr]],
     vocabularies: Mapping[str, Sequence[str]],
     most_sets: int = MOST_SETS,
+    costly: Collection[str] = COSTLY,
 ) -> Folded | None:
     """The same model on fewer and simpler features; None where there is nothing to fold.
 
@@ -77,6 +84,8 @@ def fold_forest(
         What the codes of each category input stand for.
     most_sets : int
         Sets of categories that may replace one feature.
+    costly : collection of str
+        A monotone chain is folded where it holds one of these operators.
 
     Examples
     --------
@@ -102,7 +111,9 @@ def fold_forest(
         name = features[number][0]
         if (trees.category[part] >= 0).any():
             made.keep(number, part, name, expr)
-        elif not made.by_category(part, expr, vocabularies, most_sets):
+        elif not made.by_category(part, expr, vocabularies, most_sets) and not made.by_order(
+            part, name, expr, costly
+        ):
             made.by_number(part, name, expr)
     return made.folded()
 
@@ -121,8 +132,9 @@ class _Made:
         self._numbered: dict[bytes, int] = {}
         self._features: dict[Any, tuple[int, str, Expr]] = {}
         self._columns: dict[str, int] = {}
-        self._imputed = self._limited = 0
+        self._imputed = self._limited = self._chains = 0
         self._room = _MOST_VALUES
+        self._edges = _MOST_EDGES
 
     def _number(self, key: Any, name: str, expr: Expr) -> int:
         return self._features.setdefault(key, (len(self._features), name, expr))[0]
@@ -170,6 +182,23 @@ class _Made:
         self._columns[column.data] = self._columns.get(column.data, 0) + 1
         return True
 
+    def by_order(self, nodes: NDArray[np.int64], name: str, expr: Expr, costly: Collection[str]) -> bool:
+        """Make splits on a monotone chain splits on what lies under it."""
+        asked, which = np.unique(self._threshold[nodes], return_inverse=True)
+        if len(asked) > self._edges:
+            return False
+        placed = place(expr, asked, costly)
+        if placed is None:
+            return False
+        self._edges -= len(asked)
+        self._chains += 1
+        default_left = self._default_left[nodes]
+        if not np.isnan(placed.missing):
+            default_left = _single(placed.missing) < self._threshold[nodes]
+        number = self._number(("chain", placed.key), name, placed.feature)
+        self._split(nodes, number, placed.thresholds[which], default_left, placed.always[which])
+        return True
+
     def by_number(self, nodes: NDArray[np.int64], name: str, expr: Expr) -> None:
         """Take imputations and limits off a number."""
         threshold, default_left = self._threshold[nodes], self._default_left[nodes]
@@ -177,13 +206,13 @@ class _Made:
         always = np.zeros(len(nodes), bool)
         imputed = limited = False
         while True:
-            if filled := _filled(expr):
-                expr, value = filled
+            if filled := read_fill(expr):
+                expr, value = filled[0], _single(filled[1])
                 if not np.isnan(value):
                     default_left = always | (value < threshold)
                 imputed = True
-            elif limits := _limits(expr):
-                expr, least, most = limits
+            elif limits := read_limits(expr):
+                expr, least, most = limits[0], _single(limits[1]), _single(limits[2])
                 always = always | (most < threshold)
                 threshold = np.where(least < threshold, threshold, _CUT_OFF)
                 limited = True
@@ -191,7 +220,17 @@ class _Made:
                 break
         self._imputed += imputed
         self._limited += limited
-        self._feature[nodes] = self._number(("number", id(expr)), name, expr)
+        self._split(nodes, self._number(("number", id(expr)), name, expr), threshold, default_left, always)
+
+    def _split(
+        self,
+        nodes: NDArray[np.int64],
+        feature: int,
+        threshold: NDArray[np.float32],
+        default_left: NDArray[np.bool_],
+        always: NDArray[np.bool_],
+    ) -> None:
+        self._feature[nodes] = feature
         self._threshold[nodes] = np.where(always, np.float32(0), threshold)
         self._default_left[nodes] = default_left
         if always.any():
@@ -201,7 +240,8 @@ class _Made:
     def folded(self) -> Folded | None:
         """What came of it."""
         before = len(self._forest.used)
-        if not self._columns and not self._imputed and not self._limited and len(self._features) == before:
+        changed = self._columns or self._imputed or self._limited or self._chains
+        if not changed and len(self._features) == before:
             return None
         trees = replace(
             self._forest.trees, feature=self._feature, threshold=self._threshold,
@@ -221,6 +261,8 @@ class _Made:
             said.append(f"{_count(self._imputed, 'imputation')} into default directions")
         if self._limited:
             said.append(f"{_count(self._limited, 'limit')} into thresholds")
+        if self._chains:
+            said.append(f"{_count(self._chains, 'monotone chain')} into thresholds")
         return "; ".join(said) or f"{before} features are {len(self._features)} different ones"
 
 
@@ -243,31 +285,6 @@ def values_by_code(expr: Expr, column: Expr, texts: Sequence[str]) -> NDArray[np
         return np.asarray(values, np.float64).astype(np.float32)
 
 
-def _filled(expr: Expr) -> tuple[Expr, np.float32] | None:
-    """``x`` and ``c`` of ``where(isnan(x), c, x)``."""
-    if expr.op != "where":
-        return None
-    test, value, x = expr.args
-    if test.op != "isnan" or test.args[0] is not x or value.op != "const":
-        return None
-    return x, _single(value)
-
-
-def _limits(expr: Expr) -> tuple[Expr, np.float32, np.float32] | None:
-    """``x`` and the bounds of ``clip(x, lo, hi)``, ``min(x, hi)`` or ``max(x, lo)``."""
-    if expr.op == "clip":
-        x, lo, hi = expr.args
-        # Limits the wrong way round, or missing ones, make no order.
-        if lo.op == hi.op == "const" and lo.data <= hi.data:
-            return x, _single(lo), _single(hi)
-    elif expr.op in ("min", "max"):
-        x, bound = expr.args if expr.args[1].op == "const" else expr.args[::-1]
-        if bound.op == "const" and bound.data == bound.data:
-            infinite = np.float32(np.inf)
-            return (x, -infinite, _single(bound)) if expr.op == "min" else (x, _single(bound), infinite)
-    return None
-
-
-def _single(constant: Expr) -> np.float32:
+def _single(value: float) -> np.float32:
     with np.errstate(over="ignore"):
-        return np.float32(constant.data)
+        return np.float32(value)

@@ -30,6 +30,7 @@ _CALLED = (
     "jit/bitmap.py",
     "expr/calendar.py",
     "expr/libm.py",
+    "expr/single.py",
     "values.py",
 )
 

@@ -17,12 +17,13 @@ from numba.extending import intrinsic, register_jitable
 
 from engine.expr import calendar as _calendar
 from engine.expr import libm
+from engine.expr import single as _single
 from engine.values import NAT
 
 __all__ = [
     "NAN", "NAT", "clip", "exp", "float32", "float32s", "float64", "float64s", "floor", "int32", "int32s",
     "int64s",
-    "log", "log1p", "maximum", "minimum", "sqrt", "uint8s",
+    "log", "log1p", "maximum", "minimum", "single", "sqrt", "uint8s",
 ]  # fmt: skip
 
 for _name, _address in libm.addresses().items():
@@ -93,6 +94,59 @@ def maximum(x: Any, y: Any) -> Any:
 @register_jitable  # type: ignore[untyped-decorator]
 def clip(x: Any, lo: Any, hi: Any) -> Any:
     return lo if x < lo else (hi if x > hi else x)
+
+
+def _reinterpret(source: Any, target: Any, bits: Any) -> Any:
+    """A function that reads the bits of a number as another type's."""
+
+    def build(typingctx: Any, x: Any) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.bitcast(args[0], bits)
+
+        return target(source), emit
+
+    build.__name__ = f"{source}_as_{target}"
+    return intrinsic(build)
+
+
+_bits_of = _reinterpret(types.float32, types.uint32, ir.IntType(32))
+_float_of = _reinterpret(types.uint32, types.float32, ir.FloatType())
+_HASH, _FIVE, _ONE = np.uint64(_single.HASH), np.uint64(5), np.uint64(1)
+_WORD = np.uint64(_single.WORD - 1)
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def _beside(x: Any, up: bool) -> Any:
+    """The float32 above or below one that isn't infinite on that side."""
+    bits = np.int64(_bits_of(x + np.float32(0)))
+    if bits == 0:
+        return _float_of(np.uint32(1 if up else 0x80000001))
+    # away from zero the bits grow
+    return _float_of(np.uint32(bits + 1 if (bits < 0x80000000) == up else bits - 1))
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def _on_its_side(numbers: Any, edges: Any, levels: Any, near: Any, x: Any) -> Any:
+    low = _beside(near, False) if float64(near) > x else near
+    at = edges
+    for level in range(levels):
+        half = _ONE << np.uint64(levels - 1 - level)
+        at = at + (half if numbers[at + half - _ONE] <= low else np.uint64(0))
+    high = _beside(low, True)
+    return near if not numbers[at] <= high else (high if numbers[at] <= x else low)
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def single(numbers: Any, table: Any, levels: Any, x: Any) -> Any:
+    """`engine.expr.single.single`, for one number: few have an edge beside them, or need rounding at all."""
+    near = float32(x)
+    if float64(near) != x:
+        start = np.uint64(table)
+        place = (np.uint64(_bits_of(near + np.float32(0))) * _HASH) >> np.uint64(64 - 5 - levels)
+        word = np.int64(numbers[start + (place >> _FIVE)])
+        if (word >> np.int64(place & _WORD)) & 1:
+            return float64(_on_its_side(numbers, start + (_ONE << np.uint64(levels)), levels, near, x))
+    return float64(near)
 
 
 for _helper in (

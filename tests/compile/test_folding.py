@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import engine
 from engine.config.config import Config
-from engine.expr.graph import Expr, as_number, log1p, maximum, minimum, where
+from engine.expr.graph import Expr, as_number, floor, log1p, maximum, minimum, where
 from engine.expr.interpret import interpret
 from engine.forest.fold import Folded, fold_forest
 from engine.forest.forest import Forest
@@ -252,7 +252,12 @@ def test_imputed_in_two_ways() -> None:
 
 
 def test_arithmetic_stays() -> None:
-    features = {0: ("far", log1p(A)), 1: ("less", A - 1), 2: ("wrong", A.clip(2, 1)), 3: ("b", B)}
+    features = {
+        0: ("steps", log1p(floor(A)) + B),
+        1: ("less", A - 1),
+        2: ("wrong", A.clip(2, 1)),
+        3: ("b", B),
+    }
     forest = random_forest(np.random.default_rng(8), [[0.5]] * 4)
     assert fold_forest(forest, features, {}) is None
 
