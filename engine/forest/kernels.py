@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.jit.cache import Kernel, compile_kernel, kernel_name
+from engine.jit.direct import address
 from engine.jit.target import level, lower_numba
 
 _CALLED = ("batch.py", "output.py", "search.py", "trees.py", "vector.py", "walk.py")
@@ -111,12 +112,10 @@ def compiled(source: str) -> Compiled:
     """Compile a source that defines ``kernel``, or load it from the cache folder."""
     setting = lower_numba()
     full = f'"""Emitted by the forest compiler for {setting}; it calls {_digest()}."""\n\n{source}'
-    kernel: Any = compile_kernel(full)
-    found = kernel.overloads[kernel.signatures[0]]
-    name = found.fndesc.llvm_cfunc_wrapper_name
+    kernel = compile_kernel(full)
     return Compiled(
         kernel,
-        found.library.get_pointer_to_function(name),
+        address(kernel),
         sys.modules[f"engine_kernels.{kernel_name(full)}"],
     )
 
