@@ -101,9 +101,11 @@ class RowDecoder:
             # most rows pass this, and nobody has to look at their numbers one by one
             if not _PLAIN.issuperset(map(type, given)):
                 for slot, convert in self._numbers:
-                    kind = type(given[slot])
-                    if kind is not float and kind is not int:
-                        given[slot] = convert(given[slot])
+                    value = given[slot]
+                    if value is None:
+                        given[slot] = scalar.NAN
+                    elif type(value) is not float and type(value) is not int:
+                        given[slot] = convert(value)
             for slot, code, convert in self._categories:
                 value = given[slot]
                 given[slot] = code(value, UNKNOWN) if type(value) is str else convert(value)
