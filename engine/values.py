@@ -12,11 +12,14 @@ category    `Categories`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.schema import Kind
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
@@ -31,6 +34,15 @@ UNKNOWN = 1
 """The code of a category outside the vocabulary."""
 FIRST = 2
 """The code of the vocabulary's first text; the others follow in order."""
+
+SLOTS: Mapping[Kind, str] = {
+    Kind.NUMBER: "d",
+    Kind.BOOLEAN: "?7x",
+    Kind.CATEGORY: "i4x",
+    Kind.TEXT: "i4x",
+    Kind.TIMESTAMP: "q",
+}
+"""`struct` formats of one value in a row's 8-byte slot; text that is passed on has a category's codes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import struct
-from datetime import UTC, date, datetime
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.decode import RowDecoder, TableDecoder
+from engine.decode import RowDecoder, TableDecoder, scalar
 from engine.errors import DataError, RowError
 from engine.schema import POLICIES, Input, Kind
 from engine.values import NAT, Categories, Values
@@ -420,3 +424,149 @@ def test_the_first_input_in_order_is_the_one_that_is_named() -> None:
     with pytest.raises(RowError) as caught:
         RowDecoder(inputs, ["n", "c"], {"c": ("a",)}).values({"n": "x", "c": 1})
     assert caught.value.column == "c"
+
+
+def row_decoder(*, missing: Any = "null", invalid: Any = "reject", unknown: Any = "null") -> RowDecoder:
+    """Of two inputs of each kind, in turn, the first of which have policies."""
+    inputs = [
+        Input(f"{kind}{i}", kind, **(policies if i == 0 else {}))
+        for i, policies in enumerate([{"missing": missing, "invalid": invalid, "unknown": unknown}, {}])
+        for kind in (Kind.NUMBER, Kind.CATEGORY, Kind.TIMESTAMP)
+    ]
+    return RowDecoder(inputs, None, {item.name: VOCABULARY for item in inputs if item.kind is Kind.CATEGORY})
+
+
+def one_bits(value: Any) -> Any:
+    """A float's bits; of a NaN there are many, and they mean one thing."""
+    if not isinstance(value, float):
+        return value
+    return "nan" if value != value else struct.pack("d", value)
+
+
+def outcome(run: Callable[[], Any]) -> Any:
+    """The bits of what is answered, or what is said."""
+    try:
+        return [one_bits(value) for value in run()]
+    except RowError as error:
+        return error.column, error.code, str(error)
+
+
+class Text(str):
+    pass
+
+
+class Whole(int):
+    pass
+
+
+class Fraction(float):
+    pass
+
+
+class Moment(datetime):
+    pass
+
+
+class Convertible:
+    """What `float` takes, and an input doesn't."""
+
+    def __float__(self) -> float:
+        return 1.0
+
+    def __index__(self) -> int:
+        return 1
+
+    def __repr__(self) -> str:
+        return "Convertible()"
+
+
+common = st.none() | st.sampled_from([float("nan"), float("inf"), -float("inf"), -0.0, True, np.True_, b"a"])
+common |= st.sampled_from([Convertible(), Decimal("0.1"), Decimal("nan"), np.float32(0.1), np.int64(3), [1]])
+whole = st.integers(-(2**54), 2**54) | st.integers(-(10**400), 10**400)
+whole |= st.sampled_from([2**53 + 1, 2**53 + 3, 2**1024, 2**1024 - 2**970, 2**1024 - 2**970 - 1])
+texts = st.sampled_from(["a", "é", "", "zz", "12", "2013-01-01", np.str_("b"), Text("a"), Text("zz")])
+zones = st.sampled_from([None, UTC, ZoneInfo("UTC"), ZoneInfo("Asia/Tokyo"), timezone(timedelta(hours=-5))])
+times = st.datetimes(timezones=zones) | st.sampled_from(
+    [
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-1))),
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=1))),
+        Moment(2013, 1, 1, 5, tzinfo=UTC),
+        date(2013, 1, 1),
+        np.datetime64("2013-01-01"),
+    ]
+)
+usual = {"number": st.floats() | whole, "category": texts, "timestamp": times}
+anything = (
+    common | st.floats() | whole | texts | times | st.builds(Whole, whole) | st.builds(Fraction, st.floats())
+)
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> dict[str, Any]:
+    """Mostly values of the inputs' kinds, so that rows get through; some keys are absent."""
+    names = [f"{kind}{i}" for i in range(2) for kind in usual]
+    strange = draw(st.sets(st.sampled_from(names), max_size=2))
+    row = {name: draw(anything if name in strange else usual[name[:-1]]) for name in names}
+    for name in draw(st.sets(st.sampled_from(names), max_size=2)):
+        del row[name]
+    return row
+
+
+@given(rows(), st.sampled_from(POLICIES), st.sampled_from(POLICIES), st.sampled_from(POLICIES))
+def test_a_value_does_not_depend_on_its_row(
+    row: dict[str, Any], missing: Any, invalid: Any, unknown: Any
+) -> None:
+    """A row whose values come as most do is decoded all at once: with the bits and words of one by one."""
+    decoder = row_decoder(missing=missing, invalid=invalid, unknown=unknown)
+    found = outcome(lambda: decoder.values(row))
+    one_by_one = []
+    for name in decoder.names:
+        policies = {"missing": missing, "invalid": invalid, "unknown": unknown} if name.endswith("0") else {}
+        kind = Kind(name[:-1])
+        alone = RowDecoder([Input(name, kind, **policies)], None, {name: VOCABULARY})
+        value = outcome(lambda alone=alone, name=name: alone.values({name: row.get(name)}))
+        if isinstance(value, tuple):
+            assert found == value  # the first that is refused
+            return
+        one_by_one += value
+    assert found == one_by_one
+    assert outcome(lambda: decoder.values(MappingProxyType(row))) == found
+    assert outcome(lambda: decoder.values({"other": object(), **row})) == found
+
+
+@given(anything)
+def test_a_number_is_what_float_makes_of_it(value: Any) -> None:
+    try:
+        expected = [one_bits(scalar.number(value))]
+    except ValueError as error:
+        expected = ("x", "invalid", f"x: expected a number, found {error}")
+    for beside in (1.5, None, "a", Decimal(1)):
+        inputs = [Input("x", Kind.NUMBER), Input("y", Kind.NUMBER, invalid="null")]
+        found = outcome(lambda b=beside, i=inputs: RowDecoder(i).values({"x": value, "y": b})[:1])
+        assert found == expected
+
+
+@given(times)
+def test_a_datetime_is_whole_microseconds(value: Any) -> None:
+    if not isinstance(value, datetime):
+        return
+    zoned = value if value.tzinfo else value.replace(tzinfo=UTC)
+    expected = (zoned - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    if scalar.FIRST_TIME <= expected <= scalar.LAST_TIME:
+        assert row_of(Kind.TIMESTAMP, value) == expected
+    else:
+        with pytest.raises(RowError, match="outside the years 1 to 9999"):
+            row_of(Kind.TIMESTAMP, value)
+
+
+def test_a_default_of_the_row_is_not_asked() -> None:
+    row: dict[str, Any] = defaultdict(lambda: 5.0, {"c": "a"})
+    assert bits(np.array(RowDecoder(INPUTS[:1]).values(row))) == ["nan"]
+    assert list(row) == ["c"]
+
+
+@pytest.mark.parametrize("needed", [[], ["n"], ["n", "c"]])
+def test_any_number_of_inputs(needed: list[str]) -> None:
+    decoder = RowDecoder(INPUTS, needed, {"c": VOCABULARY})
+    assert decoder.decode({"n": 2, "c": "a"}) == {name: {"n": 2.0, "c": 3}[name] for name in needed}
+    assert len(decoder.pack({})) == 8 * len(needed)

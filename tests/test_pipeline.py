@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import math
 import threading
+from collections import OrderedDict, UserDict, defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -273,6 +275,34 @@ def test_missing_in_a_row() -> None:
     for row in ({}, {"n": None, "k": None}, {"n": float("nan"), "k": float("nan")}, {"other": object()}):
         answer = pipeline.predict_one(row)
         assert math.isnan(answer["n"]) and answer["e"] is False
+
+
+@pytest.mark.parametrize("scorer", ["native", "xgboost"])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_models_and_decisions_in_any_order(scorer: str, reverse: bool) -> None:
+    stages = {
+        "model": MODEL | {"scorer": scorer, "columns": ["a", "b"]},
+        "d": {"use": "threshold", "columns": ["score_x"], "into": "d", "at": 0.4},
+        "e": {"use": "expr", "value": "score_y + a", "into": "e"},
+        "month": {"use": "calendar", "columns": ["t"], "parts": ["month"]},
+    }
+    names = [*(f"score_{k}" for k in "xyz"), "d", "e", "t_month"]
+    pipeline = fitted(stages, {"column": "k"}, outputs=names[::-1] if reverse else names, keep=["note"])
+    answers = assert_one_is_many(pipeline, training())
+    assert answers.schema.names == ["note", *pipeline.plan.outputs]
+    assert set(answers.column("d").to_pylist()) == {True, False}
+
+
+def test_rows_of_any_form() -> None:
+    pipeline = built(CLIP, {"n": "number", "k": "category"}, keep=["id"])
+    row = {"n": 2, "k": "x", "id": 7}
+    for form in (MappingProxyType(row), OrderedDict(row), defaultdict(int, row), UserDict(row)):
+        assert pipeline.predict_one(form) == {"id": 7, "n": 2.0, "e": True}
+    interpreted = engine.Pipeline(pipeline.plan, pipeline.learned, interpreted=True)
+    for answered in (pipeline, interpreted):
+        assert answered.predict_one({"n": 2**53 + 1})["n"] == 2.0**53
+        with pytest.raises(RowError, match=r"^n: expected a number, found a whole number too large"):
+            answered.predict_one({"n": 10**400, "k": "x"})
 
 
 def test_kept_values_are_echoed() -> None:
@@ -580,6 +610,7 @@ def test_eight_threads() -> None:
         "f": {"use": "impute", "columns": ["a"]},
         "k": {"use": "onehot", "columns": ["k"]},
         "model": MODEL,
+        "d": {"use": "threshold", "columns": ["score"], "into": "d"},
     }
     expected = fitted(stages).predict_many(training()).to_pylist()
     pipeline = fitted(stages, golden=0)

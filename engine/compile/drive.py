@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,8 +18,7 @@ from engine.compile.kernel import Kernel
 from engine.compile.layout import Layout, Segment
 from engine.compile.load import loader
 from engine.expr.interpret import Leaf
-from engine.jit.cache import Kernel as Function
-from engine.jit.cache import compile_kernel
+from engine.jit.direct import drive
 from engine.stage import Scorer
 from engine.values import Stored
 
@@ -28,28 +26,6 @@ BLOCK = 1024
 """Rows that are prepared and scored before the next are."""
 XGBOOST_BLOCK = 4096
 """The same where a model is scored in Python: XGBoost needs that many to be fast."""
-
-_SOURCE = '''\
-"""Emitted by the engine's compiler: what is done to each block of rows."""
-
-from engine.jit.lowlevel import call, int64s
-
-
-def kernel(rows, block, moves, n_moves, steps, n_steps):
-    moved, step = int64s(moves), int64s(steps)
-    for start in range(0, rows, block):
-        count = min(block, rows - start)
-        for j in range(n_moves):  # an argument: where a column starts, and so many bytes for each row further
-            int64s(moved[3 * j])[0] = moved[3 * j + 1] + start * moved[3 * j + 2]
-        for j in range(n_steps):
-            at = 6 * j
-            call(step[at], count, step[at + 1], step[at + 2], step[at + 3], step[at + 4], step[at + 5])
-'''
-
-
-@cache
-def _drive() -> Function:
-    return compile_kernel(_SOURCE)
 
 
 class Drive:
@@ -130,7 +106,7 @@ class _Calls:
         if start:
             moves = moves.copy()
             moves[:, 1] += start * moves[:, 2]
-        _drive()(rows, block, moves.ctypes.data, len(moves), self._steps.ctypes.data, len(self._steps))
+        drive()(rows, block, moves.ctypes.data, len(moves), self._steps.ctypes.data, len(self._steps))
 
 
 class _Memory:

@@ -128,11 +128,12 @@ class Kernel:
     """
 
     def __init__(self, plan: KernelPlan) -> None:
-        from engine.jit.cache import compile_kernel, kernel_address
+        from engine.jit.cache import compile_kernel
+        from engine.jit.direct import address
 
         self.plan = plan
         self.call = compile_kernel(plan.source)
-        self.address = kernel_address(self.call)
+        self.address = address(self.call)
         self._numbers = plan.numbers
         self._integers = plan.integers
         self.numbers = plan.numbers.ctypes.data

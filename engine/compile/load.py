@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from engine.jit.cache import compile_kernel, kernel_address
+from engine.jit.cache import compile_kernel
+from engine.jit.direct import address
 
 _HEAD = '''\
 """Emitted by the engine's compiler: how a column of {dtype} is read."""
@@ -50,4 +51,4 @@ def loader(dtype: str, coded: bool) -> int:
         The values are places in ``codes``: an int64, the place of the missing one's, then int32. Otherwise
         they are numbers, and become float64.
     """
-    return kernel_address(compile_kernel(_HEAD.format(dtype=dtype) + (_CODES if coded else _NUMBERS)))
+    return address(compile_kernel(_HEAD.format(dtype=dtype) + (_CODES if coded else _NUMBERS)))

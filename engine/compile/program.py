@@ -5,10 +5,8 @@ The same kernels run a block of rows and one row; only where their columns lie d
 
 from __future__ import annotations
 
-import struct
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,8 @@ from numpy.typing import NDArray
 
 from engine.compile.drive import Drive
 from engine.compile.kernel import Kernel, plan_kernel, vocabulary
-from engine.compile.layout import Layout, Segment
+from engine.compile.layout import Layout
+from engine.compile.row import RowProgram
 from engine.expr.interpret import Leaf, interpret
 from engine.schema import Kind
 from engine.stage import Scorer
@@ -28,8 +27,6 @@ _DTYPES = {
     Kind.CATEGORY: np.int32,
     Kind.TIMESTAMP: np.int64,
 }
-_SLOTS = {Kind.NUMBER: "d", Kind.BOOLEAN: "?7x", Kind.CATEGORY: "i4x", Kind.TIMESTAMP: "q"}
-"""`struct` formats of a value in an 8-byte slot."""
 
 
 _INTERPRETED = 4096
@@ -128,13 +125,14 @@ class Program:
                     leaves["score", (label, i)] = column[part]
         return scores
 
-    def one(self, values: Sequence[Any]) -> tuple[Any, ...]:
+    def one(self, values: bytes) -> tuple[Any, ...]:
         """Score one row.
 
         Parameters
         ----------
-        values : sequence
-            A float, int µs or category code for each of ``layout.reads``, in that order.
+        values : bytes
+            A float, int µs or category code for each of ``layout.reads``, in that order, in slots of 8 bytes
+            (`engine.values.SLOTS`).
 
         Returns
         -------
@@ -143,109 +141,23 @@ class Program:
         """
         if self.interpreted:
             return self._one_by_many(values)
-        row = getattr(self._here, "row", None)
-        if row is None:
-            row = self._here.row = _Row(self.layout, self._segments, self._scorers)
-        found: tuple[Any, ...] = row(values)
-        return found
+        here = self._here
+        try:
+            row: RowProgram = here.row
+        except AttributeError:
+            row = here.row = RowProgram(self.layout, self._segments, self._scorers)
+        return row.score(values)
 
-    def _one_by_many(self, values: Sequence[Any]) -> tuple[Any, ...]:
+    def _one_by_many(self, values: bytes) -> tuple[Any, ...]:
         columns: dict[str, Values] = {}
-        for name, value in zip(self.layout.reads, values, strict=True):
+        for i, name in enumerate(self.layout.reads):
             kind = self.layout.kinds[name]
-            array: NDArray[Any] = np.array([value], _DTYPES[kind])
+            array: NDArray[Any] = np.frombuffer(values, _DTYPES[kind], 1, 8 * i)
             columns[name] = (
                 Categories(array, self.layout.vocabularies[name]) if kind is Kind.CATEGORY else array
             )
         out = self.many(1, columns)
         return tuple((v.codes if isinstance(v, Categories) else v)[0].item() for v in out.values())
-
-
-class _Row:
-    """One thread's memory for one row: addresses that never change.
-
-    ``memory`` holds an 8-byte slot for each input, a slot for each computed output, then the scores of
-    every model, float32.
-    """
-
-    def __init__(
-        self, layout: Layout, segments: Sequence[tuple[Segment, Kernel]], scorers: Mapping[str, Scorer]
-    ) -> None:
-        computed = layout.computed
-        points = [segment.point for segment, _ in segments if segment.point]
-        widths = [scorers[point.label].n_outputs for point in points]
-        n_inputs, n_roots = len(layout.reads), sum(1 for _, node in computed if node.op != "score")
-        memory = np.zeros(n_inputs + n_roots + (sum(widths) + 1) // 2 + 1, np.int64)
-        self._memory = memory.data
-        base = memory.ctypes.data
-        floats = memory.view(np.float32)[2 * (n_inputs + n_roots) :]
-        self._pack = struct.Struct(
-            "=" + "".join(_SLOTS[layout.kinds[name]] for name in layout.reads)
-        ).pack_into
-        formats = "".join(_SLOTS[node.kind] for _, node in computed if node.op != "score")
-        self._unpack = struct.Struct(f"={formats}{sum(widths)}f").unpack_from
-        self._offset = 8 * n_inputs
-        where: dict[Leaf, int] = {("input", name): base + 8 * i for i, name in enumerate(layout.reads)}
-        position: dict[Any, int] = {}
-        at = 0
-        scores: dict[str, NDArray[np.float32]] = {}
-        for point, width in zip(points, widths, strict=True):
-            scores[point.label] = floats[at : at + width]
-            for i in range(width):
-                where["score", (point.label, i)] = scores[point.label].ctypes.data + 4 * i
-                position[point.label, i] = n_roots + at + i
-            at += width
-        order, root = [], 0
-        for _, node in computed:
-            order.append(position[node.data] if node.op == "score" else root)
-            root += node.op != "score"
-        self._order: Callable[[tuple[Any, ...]], Any] = (
-            itemgetter(*order) if len(order) > 1 else lambda found: tuple(found[i] for i in order)
-        )
-        self._held: list[Any] = []
-        self._calls = [
-            self._bind(segment, kernel, where, base + self._offset, scorers, scores)
-            for segment, kernel in segments
-        ]
-
-    def _bind(
-        self,
-        segment: Segment,
-        kernel: Kernel,
-        where: Mapping[Leaf, int],
-        outputs_at: int,
-        scorers: Mapping[str, Scorer],
-        scores: Mapping[str, NDArray[np.float32]],
-    ) -> tuple[Any, ...]:
-        features = np.full(max(1, segment.width), np.nan, np.float32)[: segment.width]
-        columns = np.array([where[leaf] for leaf in kernel.plan.columns] or [0], np.int64)
-        slots = 1 + np.arange(len(segment.roots))
-        outputs = np.concatenate([[features.ctypes.data], outputs_at + 8 * (slots - 1)]).astype(np.int64)
-        scratch = kernel.new_scratch()
-        integers = kernel.plan.integers
-        label = segment.point.label if segment.point else ""
-        score = scorers[label].one if label else None
-        walks: Any = scorers.get(label)
-        if segment.roots and hasattr(walks, "row_address"):
-            # the model walks within the kernel
-            integers = kernel.with_walk(walks.row_address, walks.row_model)
-            outputs = np.array([features.ctypes.data, scores[label].ctypes.data], np.int64)
-            score = None
-        self._held += [features, columns, outputs, scratch, integers]
-        arguments = (
-            1, columns.ctypes.data, outputs.ctypes.data, kernel.numbers, integers.ctypes.data,
-            scratch.ctypes.data,
-        )  # fmt: skip
-        return (kernel.call, arguments, score, features, scores.get(label))
-
-    def __call__(self, values: Sequence[Any]) -> tuple[Any, ...]:
-        self._pack(self._memory, 0, *values)
-        for call, arguments, score, features, scores in self._calls:
-            call(*arguments)
-            if score is not None:
-                score(features, scores)
-        found: tuple[Any, ...] = self._order(self._unpack(self._memory, self._offset))
-        return found
 
 
 def _flat(values: Values | Stored) -> NDArray[Any] | Stored:

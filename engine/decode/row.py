@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import struct
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from engine.decode import messages, scalar
 from engine.errors import RowError
 from engine.schema import Input, Kind, Policy
-from engine.values import FIRST, MISSING, NAT, UNKNOWN
+from engine.values import FIRST, MISSING, NAT, SLOTS, UNKNOWN
 
 Convert = Callable[[Any], Any]
 
-_EXACT = 2**53
+_PLAIN = frozenset({float, int, bool, str, datetime})
+"""Types of which `struct` makes the same float as `scalar.number` does, or none."""
 
 
 class RowDecoder:
@@ -52,7 +56,14 @@ class RowDecoder:
         by_name = {item.name: item for item in inputs}
         self.names = tuple(by_name) if needed is None else tuple(needed)
         slots = {name: slot for slot, name in enumerate(self.names)}
-        self._blank = [_MISSING[by_name[name].kind] for name in self.names]
+        slotted = struct.Struct("=" + "".join(SLOTS[by_name[name].kind] for name in self.names))
+        self._pack, self._unpack = slotted.pack, slotted.unpack
+        self._take = _taker(self.names)
+        # what stands for an absent key: None, or at once what a number's None would become
+        self._absent = tuple(
+            scalar.NAN if item.kind is Kind.NUMBER and item.missing == "null" else None
+            for item in map(by_name.__getitem__, self.names)
+        )
         self._checked: list[tuple[str, Convert]] = []
         self._checks: list[tuple[str, Convert]] = []
         numbers, categories, others = [], [], []
@@ -68,12 +79,67 @@ class RowDecoder:
             if name not in slots:
                 self._checks.append((name, convert))
             elif item.kind is Kind.NUMBER and item.missing == "null":
-                numbers.append((slots[name], name, convert))
-            elif codes is not None and item.missing == item.unknown == "null":
-                categories.append((slots[name], name, codes, convert))
+                numbers.append((slots[name], convert))
+            elif codes is not None and item.unknown == "null":
+                categories.append((slots[name], codes.get, convert))
             else:
-                others.append((slots[name], name, convert))
+                others.append((slots[name], convert))
         self._numbers, self._categories, self._others = tuple(numbers), tuple(categories), tuple(others)
+
+    def pack(self, row: Mapping[str, Any]) -> bytes:
+        """The values of ``names`` in order, each in a slot of 8 bytes: see `engine.values.SLOTS`.
+
+        Raises
+        ------
+        RowError
+            The first value, in the order of the inputs, that its input refuses.
+        TypeError
+            It is no mapping.
+        """
+        given = self._given(row)
+        try:
+            # most rows pass this, and nobody has to look at their numbers one by one
+            if not _PLAIN.issuperset(map(type, given)):
+                for slot, convert in self._numbers:
+                    value = given[slot]
+                    if value is None:
+                        given[slot] = scalar.NAN
+                    elif type(value) is not float and type(value) is not int:
+                        given[slot] = convert(value)
+            for slot, code, convert in self._categories:
+                value = given[slot]
+                given[slot] = code(value, UNKNOWN) if type(value) is str else convert(value)
+            for slot, convert in self._others:
+                given[slot] = convert(given[slot])
+            for name, convert in self._checks:
+                convert(row.get(name))
+            try:
+                return self._pack(*given)
+            except struct.error:  # text as a number, or a whole number too large for a float
+                for slot, convert in self._numbers:
+                    given[slot] = convert(given[slot])
+                return self._pack(*given)
+        except RowError:
+            for name, convert in self._checked:
+                convert(row.get(name))
+            raise
+
+    def _given(self, row: Mapping[str, Any]) -> list[Any]:
+        if type(row) is dict:
+            if len(row) >= len(self.names):  # otherwise a key is absent, and asking for it the slower way
+                try:
+                    return [*self._take(row)]
+                except KeyError:
+                    pass
+            return [*map(row.get, self.names, self._absent)]
+        try:
+            get = row.get
+        except AttributeError:
+            raise TypeError(
+                f"predict_one takes a mapping from input to value, not {type(row).__name__}: "
+                "such as {'distance': 200.0}; predict_many takes tables"
+            ) from None
+        return [*map(get, self.names)]
 
     def values(self, row: Mapping[str, Any]) -> list[Any]:
         """The values of ``names`` in order.
@@ -86,47 +152,19 @@ class RowDecoder:
 
         Raises
         ------
-        RowError
-            The first value, in the order of the inputs, that its input refuses.
-        TypeError
-            It is no mapping.
+        RowError, TypeError
+            As `pack` does.
         """
-        out = self._blank.copy()
-        try:
-            get = row.get
-        except AttributeError:
-            raise TypeError(
-                f"predict_one takes a mapping from input to value, not {type(row).__name__}: "
-                "such as {'distance': 200.0}; predict_many takes tables"
-            ) from None
-        try:
-            for slot, name, convert in self._numbers:
-                value = get(name)
-                if type(value) is float:
-                    out[slot] = value
-                elif type(value) is int and -_EXACT <= value <= _EXACT:
-                    out[slot] = float(value)
-                elif value is not None:
-                    out[slot] = convert(value)
-            for slot, name, codes, convert in self._categories:
-                value = get(name)
-                if type(value) is str:
-                    out[slot] = codes.get(value, UNKNOWN)
-                elif value is not None:
-                    out[slot] = convert(value)
-            for slot, name, convert in self._others:
-                out[slot] = convert(get(name))
-            for name, convert in self._checks:
-                convert(get(name))
-        except RowError:
-            for name, convert in self._checked:
-                convert(get(name))
-            raise
-        return out
+        return list(self._unpack(self.pack(row)))
 
     def decode(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The same as `values`, by name."""
         return dict(zip(self.names, self.values(row), strict=True))
+
+
+def _taker(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], Iterable[Any]]:
+    # itemgetter gives no tuple for a single name, and takes no less
+    return itemgetter(*names) if len(names) > 1 else lambda row: [row[name] for name in names]
 
 
 _MISSING: Mapping[Kind, float | int] = {

@@ -28,6 +28,7 @@ _FLOATS = (float, np.floating, np.bool_)
 _WHOLE = (int, np.integer)
 _DAY = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_NAIVE = datetime(1970, 1, 1)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 # Numerator and denominator in µs of NumPy's fixed units.
@@ -113,6 +114,20 @@ def timestamp(value: Any) -> int:
     >>> timestamp("1969-12-31T23:59:59.9999999Z"), timestamp("1970-01-01T01:00+01:00")
     (-1, 0)
     """
+    if type(value) is not datetime:
+        found = _micros(value)
+        if not isinstance(found, datetime):
+            return found
+        value = found
+    since = value - (_EPOCH if value.tzinfo is not None else _EPOCH_NAIVE)
+    micros: int = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    if FIRST_TIME <= micros <= LAST_TIME:  # as _within, without a call
+        return micros
+    raise ValueError(OUTSIDE)
+
+
+def _micros(value: Any) -> int | datetime:
+    """A timestamp in µs, or the datetime that it is."""
     if isinstance(value, str):
         return parse_time(value)
     if isinstance(value, _WHOLE) and not isinstance(value, bool):
@@ -125,8 +140,7 @@ def timestamp(value: Any) -> int:
     if isinstance(value, np.datetime64):
         return _within(_from_numpy(value))
     if isinstance(value, datetime):
-        since = (value if value.tzinfo is not None else value.replace(tzinfo=UTC)) - _EPOCH
-        return _within(since.days * _DAY + since.seconds * 1_000_000 + since.microseconds)
+        return value
     if isinstance(value, date):
         return (value.toordinal() - _EPOCH_DAY) * _DAY
     raise ValueError(describe(value))

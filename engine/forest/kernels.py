@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from engine.jit.cache import Kernel, compile_kernel, kernel_address, kernel_name
+from engine.jit.cache import Kernel, compile_kernel, kernel_name
+from engine.jit.direct import address
 from engine.jit.target import level, lower_numba
 
 _CALLED = ("batch.py", "output.py", "search.py", "trees.py", "vector.py", "walk.py")
@@ -123,8 +124,12 @@ def compiled(source: str) -> Compiled:
     """Compile a source that defines ``kernel``, or load it from the cache folder."""
     setting = lower_numba()
     full = f'"""Emitted by the forest compiler for {setting}; it calls {_digest()}."""\n\n{source}'
-    kernel: Any = compile_kernel(full)
-    return Compiled(kernel, kernel_address(kernel), sys.modules[f"engine_kernels.{kernel_name(full)}"])
+    kernel = compile_kernel(full)
+    return Compiled(
+        kernel,
+        address(kernel),
+        sys.modules[f"engine_kernels.{kernel_name(full)}"],
+    )
 
 
 def row_kernel() -> Compiled:

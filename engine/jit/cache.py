@@ -99,13 +99,6 @@ def compile_kernel(source: str) -> Kernel:
         return loaded.kernels[name]
 
 
-def kernel_address(kernel: Kernel) -> int:
-    """Where a kernel's machine code lies: ``void (int64 × 6)`` in C's calling convention."""
-    found = kernel.overloads[kernel.signatures[0]]  # type: ignore[attr-defined]
-    address: int = found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name)
-    return address
-
-
 def _stored(name: str, source: str) -> Path:
     folder = cache_folder("kernels")
     path = folder / f"{name}.py"
