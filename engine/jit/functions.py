@@ -150,7 +150,8 @@ def single(numbers: Any, table: Any, levels: Any, x: Any) -> Any:
 
 
 for _helper in (
-    "_month_index", "_year_of_era", "_march_day", "_year", "_month", "_day", "_weekday", "_day_of_year",
+    "_days", "_century", "_day_of_century", "_march_year", "_march_day", "_year", "_month", "_day",
+    "_weekday", "_day_of_year",
     *_calendar.PARTS,
 ):  # fmt: skip
     register_jitable(getattr(_calendar, _helper))

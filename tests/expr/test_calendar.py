@@ -56,20 +56,30 @@ def test_parts_are_those_of_datetime(moment: datetime) -> None:
     assert {part: getattr(calendar, part)(us) for part in calendar.PARTS} == expected(moment)
 
 
-def test_every_day_of_eight_centuries() -> None:
-    days = np.arange(np.datetime64("1599-12-31"), np.datetime64("2401-01-02"))
-    us = days.astype("M8[us]").astype(np.int64) + 86_399_999_999  # the last microsecond of the day
+@pytest.mark.parametrize("time", [0, 1, 3_599_999_999, 3_600_000_000, 43_200_000_000, 86_399_999_999])
+def test_every_day(time: int) -> None:
+    """From the year 1 to 9999, at a time of the day in µs."""
+    days = np.arange(np.datetime64("0001-01-01"), np.datetime64("9999-12-31") + 1)
+    us = days.astype("M8[us]").astype(np.int64) + time
     years = days.astype("M8[Y]")
     months = days.astype("M8[M]")
+    month = months.astype(int) % 12 + 1
     np.testing.assert_array_equal(calendar.year(us), years.astype(int) + 1970)
-    np.testing.assert_array_equal(calendar.month(us), months.astype(int) % 12 + 1)
+    np.testing.assert_array_equal(calendar.quarter(us), (month + 2) // 3)
+    np.testing.assert_array_equal(calendar.month(us), month)
     np.testing.assert_array_equal(calendar.day(us), (days - months).astype(int) + 1)
     np.testing.assert_array_equal(calendar.day_of_year(us), (days - years).astype(int) + 1)
+    np.testing.assert_array_equal(calendar.weekday(us), (days.astype(int) + 3) % 7)
+    assert set(calendar.hour(us).tolist()) == {time // 3_600_000_000}
+    assert set(calendar.minute(us).tolist()) == {time // 60_000_000 % 60}
+
+
+def test_every_week_of_eight_centuries() -> None:
+    days = np.arange(np.datetime64("1599-12-31"), np.datetime64("2401-01-02"))
+    us = days.astype("M8[us]").astype(np.int64) + 86_399_999_999  # the last microsecond of the day
     iso = [day.isocalendar() for day in days.tolist()]
     np.testing.assert_array_equal(calendar.week(us), [day.week for day in iso])
     np.testing.assert_array_equal(calendar.weekday(us), [day.weekday - 1 for day in iso])
-    assert set(calendar.hour(us).tolist()) == {23}
-    assert set(calendar.minute(us).tolist()) == {59}
 
 
 @settings(deadline=None)
