@@ -8,7 +8,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from engine.forest.output import predict, sigmoid
-from engine.forest.vector import TILE, listed
+from engine.forest.vector import COMPARING, TILE, listed
 from engine.forest.walk import answer_at
 from engine.jit.lowlevel import call, float32s, int8s, int64s, uint8s, uint32s, uint64s
 
@@ -58,7 +58,8 @@ def score_block(rows: int, features: int, scores: int, model: int, work: int, st
     sizes = int64s(told)
     sizes[1] = m[17]
     sizes[2] = 4 * BLOCK
-    sizes[3] = work + m[20]
+    sizes[4] = work + m[20]
+    sizes[3] = sizes[4] + COMPARING
     start = 0
     while rows - start >= FEW:
         count = min(BLOCK, rows - start)
