@@ -13,7 +13,7 @@ import pyarrow.types as pt
 from engine.runtime.io.files import reading, writing
 
 _BUFFER = 1 << 20
-_GROUP_ROWS = 1 << 18
+_GROUP_ROWS = 1 << 17
 
 
 class ParquetReader:
