@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.forest import oracle, verify
+from engine.forest.faults import UnsupportedError
 from engine.forest.forest import read_document, read_forest
 from engine.forest.native import NativeScorer
-from engine.forest.trees import UnsupportedError
 from tests.forest import zoo
 
 trainings = st.fixed_dictionaries(
