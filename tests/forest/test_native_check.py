@@ -16,13 +16,7 @@ from engine.forest.choose import choose_scorer
 from engine.forest.native import NativeScorer
 from tests.forest import zoo
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of the test's own for what is found out; kernels stay where they are."""
-    folder = tmp_path / "checks"
-    monkeypatch.setattr(verify, "checks_folder", lambda: folder)
-    return folder
+pytestmark = pytest.mark.usefixtures("checks")
 
 
 def test_a_difference_is_told_and_xgboost_scores(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,9 +29,9 @@ def test_a_difference_is_told_and_xgboost_scores(monkeypatch: pytest.MonkeyPatch
         choose_scorer(zoo.saved("squared error"), "m", "native", trusted=True)
 
 
-def test_the_check_is_made_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_check_is_made_once(checks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     choose_scorer(zoo.saved("poisson"), "m", trusted=True)
-    (kept,) = cache.glob("*.json")
+    (kept,) = checks.glob("*.json")
     assert json.loads(kept.read_text())["answer"] is None
     monkeypatch.setattr("engine.forest.choose.difference", lambda *_: pytest.fail("checked again"))
     assert isinstance(choose_scorer(zoo.saved("poisson"), "m"), NativeScorer)

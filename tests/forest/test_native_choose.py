@@ -11,18 +11,11 @@ import pytest
 import xgboost
 
 from engine.errors import ModelError
-from engine.forest import verify
 from engine.forest.choose import choose_scorer
 from engine.forest.native import NativeScorer
 from tests.forest import zoo
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of the test's own for what is found out; kernels stay where they are."""
-    folder = tmp_path / "checks"
-    monkeypatch.setattr(verify, "checks_folder", lambda: folder)
-    return folder
+pytestmark = pytest.mark.usefixtures("checks")
 
 
 @pytest.mark.parametrize("kind", ["binary", "softprob", "vector leaves", "dart", "partitions", "zero"])
