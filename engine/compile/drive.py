@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 from engine.compile.kernel import Kernel
 from engine.compile.layout import Layout, Segment
 from engine.compile.load import loader
-from engine.expr.interpret import Leaf
 from engine.jit.direct import drive
 from engine.stage import Scorer
 from engine.values import Stored
@@ -124,19 +122,18 @@ class _Memory:
         self, stretch: Sequence[tuple[Segment, Kernel]], block: int, scorers: Mapping[str, Scorer]
     ) -> None:
         self.label = ""
-        self._block = block
+        self._room: dict[str, NDArray[np.float64]] = {}
+        self._tables: dict[str, NDArray[np.int32]] = {}
         self._parts = []
-        self._loaded: dict[str, NDArray[np.float64]] = {}
-        self._held: dict[str, NDArray[np.int32]] = {}
         for segment, kernel in stretch:
-            part = _Part(segment, kernel, block)
-            if segment.point:
-                scorer: Any = scorers[segment.point.label]
-                if hasattr(scorer, "block_address"):
-                    part.scorer, part.work = scorer, scorer.new_work()
-                else:
-                    self.label, self.features = segment.point.label, part.features
+            part = _Part(segment, kernel, block, scorers)
+            if segment.point and part.scorer is None:
+                self.label, self.features = segment.point.label, part.features
             self._parts.append(part)
+            for kind, name in kernel.plan.columns:
+                if kind == "input":
+                    self._room[name] = np.empty(block)  # of whatever eight bytes
+        self._room_at = {name: array.ctypes.data for name, array in self._room.items()}
 
     def bind(
         self,
@@ -145,102 +142,85 @@ class _Memory:
         scores: Mapping[str, NDArray[np.float32]],
     ) -> _Calls:
         """The calls for these columns."""
+        stored = [name for name in self._room if isinstance(columns[name], Stored)]
+        calls = [call for part in self._parts for call in part.calls]
+        steps = np.zeros((len(stored) + len(calls), 6), np.int64)
+        steps[len(stored) :] = calls
+        begin = at(steps)
         moves: list[tuple[int, int, int]] = []
-        loads: list[list[int]] = []
-        calls: list[list[int]] = []
-        loading: dict[str, int] = {}
-        n_loads = len(
-            {leaf for part in self._parts for leaf in part.kernel.plan.columns if self._stored(leaf, columns)}
-        )
-        n_calls = sum(1 + (part.scorer is not None) for part in self._parts)
-        steps = np.zeros((n_loads + n_calls, 6), np.int64)
-        begin = steps.ctypes.data
-
-        def cell(step: int, argument: int) -> int:
-            return begin + 8 * (6 * step + argument)
-
+        for i, name in enumerate(stored):
+            column: Any = columns[name]
+            values = column.values
+            valid = 0 if column.valid is None else at(column.valid)
+            load = loader(values.dtype.char, column.codes is not None)
+            steps[i] = load, 0, valid, 0, self._room_at[name], self._table(name, column.codes)
+            moves.append((begin + 48 * i + 8, at(values), values.itemsize))
+            moves.append((begin + 48 * i + 24, column.first, 1))
+        kept = set(stored)
+        step = len(stored)
         for part in self._parts:
-            for number, leaf in enumerate(part.kernel.plan.columns):
-                target = part.columns.ctypes.data + 8 * number
-                name: Any = leaf[1]
-                if leaf[0] == "score":
-                    array = scores[name[0]][name[1]]
-                    moves.append((target, array.ctypes.data, 4))
-                elif self._stored(leaf, columns):
-                    if name not in loading:
-                        loading[name], load = self._load(name, columns[name])
-                        moves += [(cell(len(loads), i), start, step) for i, start, step in load.moves]
-                        loads.append(load.call)
-                    part.columns[number] = loading[name]
+            for number, (kind, name) in enumerate(part.kernel.plan.columns):
+                target = part.columns_at + 8 * number
+                if kind == "score":
+                    label, output = name
+                    moves.append((target, at(scores[label]) + 4 * output * scores[label].shape[1], 4))
+                elif name in kept:
+                    part.columns[number] = self._room_at[name]
                 else:
-                    values: Any = columns[name]
-                    moves.append((target, values.ctypes.data, values.itemsize))
-            calls.append(part.call())
-            if part.scorer is not None and part.segment.point:
-                made = scores[part.segment.point.label]
-                moves.append((cell(n_loads + len(calls), 2), made.ctypes.data, 4))
-                part.steps[:] = 1, self._block, 1, made.shape[1]
-                calls.append(part.score())
-            elif not part.segment.point:
+                    array: Any = columns[name]
+                    moves.append((target, at(array), array.itemsize))
+            if not part.segment.point:
                 for root in part.segment.roots:
-                    column = out[root.name]
-                    moves.append(
-                        (part.outputs.ctypes.data + 8 * root.slot, column.ctypes.data, column.itemsize)
-                    )
-        steps[:] = loads + calls
+                    array = out[root.name]
+                    moves.append((part.outputs_at + 8 * root.slot, at(array), array.itemsize))
+            elif part.scorer is not None:
+                made = scores[part.segment.point.label]
+                moves.append((begin + 48 * (step + 1) + 16, at(made), 4))
+                part.steps[3] = made.shape[1]
+            step += len(part.calls)
         return _Calls(moves, steps, (columns, out, scores))
 
-    def _load(self, name: str, column: Any) -> tuple[int, _Load]:
-        """Where a column's values of a block lie once they are loaded, and how they get there."""
-        numbers, codes = column.values, 0
-        if column.codes is not None:
-            table = np.concatenate([np.array([len(column.codes) - 1]).view(np.int32), column.codes])
-            self._held[name], codes = table, table.ctypes.data
-        room = self._loaded.setdefault(name, np.empty(self._block)).ctypes.data
-        valid = 0 if column.valid is None else column.valid.ctypes.data
-        call = [loader(numbers.dtype.name, column.codes is not None), 0, valid, 0, room, codes]
-        return room, _Load(call, ((1, numbers.ctypes.data, numbers.itemsize), (3, column.first, 1)))
-
-    @staticmethod
-    def _stored(leaf: Leaf, columns: Mapping[str, Any]) -> bool:
-        return leaf[0] == "input" and isinstance(columns[leaf[1]], Stored)
+    def _table(self, name: str, codes: NDArray[np.int32] | None) -> int:
+        """Where the codes of a dictionary lie, for `loader`; 0: it is no category."""
+        if codes is None:
+            return 0
+        table = self._tables[name] = np.concatenate([np.array([len(codes) - 1]).view(np.int32), codes])
+        return at(table)
 
 
-@dataclass(frozen=True)
-class _Load:
-    """A loader with its arguments, and those that move: which, where it starts, how far for each row."""
-
-    call: list[int]
-    moves: tuple[tuple[int, int, int], ...]
+def at(array: NDArray[Any]) -> int:
+    """Where an array's first item lies."""
+    address: int = array.__array_interface__["data"][0]  # half the time of array.ctypes.data
+    return address
 
 
 class _Part:
-    """A segment's kernel, its model, and their arguments."""
+    """A segment's kernel, its model where machine code calls that, and their arguments.
 
-    def __init__(self, segment: Segment, kernel: Kernel, block: int) -> None:
+    Attributes
+    ----------
+    calls : list of list of int
+        The kernel, then the model, with their arguments behind the number of rows.
+    """
+
+    def __init__(self, segment: Segment, kernel: Kernel, block: int, scorers: Mapping[str, Scorer]) -> None:
         self.segment = segment
         self.kernel = kernel
         # features that no split uses keep this NaN for good
         self.features = np.full((segment.width, block), np.nan, np.float32)
         self.columns = np.zeros(max(1, len(kernel.plan.columns)), np.int64)
         self.outputs = np.zeros(1 + len(segment.roots), np.int64)
-        self.outputs[0] = self.features.ctypes.data
+        self.outputs[0] = at(self.features)
+        self.columns_at, self.outputs_at = at(self.columns), at(self.outputs)
         self._integers = kernel.with_stride(block)
         self._scratch = kernel.new_scratch()
-        self.steps = np.zeros(4, np.int64)
-        self.scorer: Any = None
-        self.work: Any = None
-
-    def call(self) -> list[int]:
-        """The kernel and its arguments behind the number of rows."""
-        return [
-            self.kernel.address, self.columns.ctypes.data, self.outputs.ctypes.data, self.kernel.numbers,
-            self._integers.ctypes.data, self._scratch.ctypes.data,
-        ]  # fmt: skip
-
-    def score(self) -> list[int]:
-        """The model and its arguments behind the number of rows."""
-        return [
-            self.scorer.block_address, self.features.ctypes.data, 0, self.scorer.block_model,
-            self.work.ctypes.data, self.steps.ctypes.data,
-        ]  # fmt: skip
+        integers, scratch = at(self._integers), at(self._scratch)
+        self.calls = [[kernel.address, self.columns_at, self.outputs_at, kernel.numbers, integers, scratch]]
+        scorer: Any = scorers[segment.point.label] if segment.point else None
+        self.scorer = scorer if hasattr(scorer, "block_address") else None
+        if self.scorer is None:
+            return
+        self.steps = np.array([1, block, 1, 0], np.int64)
+        self._work = self.scorer.new_work()
+        address, model = self.scorer.block_address, self.scorer.block_model
+        self.calls.append([address, at(self.features), 0, model, at(self._work), at(self.steps)])

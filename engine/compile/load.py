@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
+
 from engine.jit.cache import compile_kernel
 from engine.jit.direct import address
 
@@ -40,15 +42,16 @@ _CODES = """\
 
 
 @cache
-def loader(dtype: str, coded: bool) -> int:
+def loader(char: str, coded: bool) -> int:
     """The address of ``load(rows, values, valid, first, out, codes)``.
 
     Parameters
     ----------
-    dtype : str
-        NumPy's name of an integer type, ``float32`` or ``float64``.
+    char : str
+        NumPy's character for an integer type, float32 or float64.
     coded : bool
         The values are places in ``codes``: an int64, the place of the missing one's, then int32. Otherwise
         they are numbers, and become float64.
     """
+    dtype = np.dtype(char).name
     return address(compile_kernel(_HEAD.format(dtype=dtype) + (_CODES if coded else _NUMBERS)))

@@ -64,6 +64,9 @@ def plain(array: pa.Array) -> pa.Array:
         places = np.searchsorted(runs, np.arange(array.offset, array.offset + len(array)), side="right")
         return plain(array.values).take(pa.array(places))
     if pt.is_dictionary(array.type):
+        kind = array.type.value_type
+        if pt.is_string(kind) or pt.is_large_string(kind):
+            return array
         values = plain(array.dictionary)
         if is_text(values.type):
             return pa.DictionaryArray.from_arrays(array.indices, values)

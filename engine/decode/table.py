@@ -86,6 +86,7 @@ class TableDecoder:
         self._parse_text = parse_text
         self._as_stored = frozenset(as_stored)
         wanted = set(self._needed)
+        self._known: pa.Schema | None = None
         self._read = tuple(item for item in inputs if item.name in wanted or looks_anyway(item))
         self._encoders = {name: arrow.Encoder(texts) for name, texts in (vocabularies or {}).items()}
 
@@ -118,7 +119,9 @@ class TableDecoder:
         DataError
             A column that is looked at is absent or of another family.
         """
-        self._check(self._read, table.schema, "the table")
+        if table.schema is not self._known and table.schema != self._known:
+            self._check(self._read, table.schema, "the table")
+            self._known = table.schema  # batches of a source have one
         columns: dict[str, Values] = {}
         refused: list[tuple[int, int, BadValue]] = []
         stored: dict[str, Stored] = {}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from engine.forest.vector import TILE, listed
+from engine.forest.vector import COMPARING, TILE, listed
 from engine.forest.walk import answer_at
 from engine.jit.lowlevel import call, float32s, int8s, int64s, uint8s, uint32s, uint64s
 
@@ -55,11 +55,14 @@ def score_block(rows: int, features: int, scores: int, model: int, work: int, st
     sizes = int64s(told)
     sizes[1] = m[17]
     sizes[2] = 4 * BLOCK
-    sizes[3] = work + m[20]
-    sizes[4] = n_groups
-    sizes[5] = BLOCK
-    sizes[6] = score_step
-    sizes[7] = s[3]
+    sizes[4] = work + m[20]
+    sizes[3] = sizes[4] + COMPARING
+    predicted = told + 64
+    form = int64s(predicted)
+    form[0] = n_groups
+    form[1] = BLOCK
+    form[2] = score_step
+    form[3] = s[3]
     start = 0
     while rows - start >= FEW:
         count = min(BLOCK, rows - start)
@@ -73,9 +76,9 @@ def score_block(rows: int, features: int, scores: int, model: int, work: int, st
         for j in range(m[11]):
             # kernel, records of its trees, how many
             call(runs[3 * j], runs[3 * j + 1], runs[3 * j + 2], ranks, sums, work, told)
-        call(m[13], count, sums, scores + 4 * start * score_step, told + 32, margins, 0)
+        call(m[13], count, sums, scores + 4 * start * score_step, predicted, margins, 0)
         start += count
-    here = told + 64
+    here = told + 128
     while start < rows:
         at, to = features + 4 * start * row_step, scores + 4 * start * score_step
         if feature_step == 1 and s[3] == 1:

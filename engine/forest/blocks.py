@@ -19,6 +19,7 @@ from engine.forest.trees import Trees
 TILE, BLOCK, MASK = 64, 256, 32
 """The same as in the kernels, which need numba and this does not."""
 _CONSTANTS = 256 * TILE
+_COMPARING = (8 + 128) * MASK
 _WORK = _CONSTANTS + 256 * TILE + 4 * TILE
 _RECORD = 8
 
@@ -82,7 +83,7 @@ def lay_out_blocks(forest: Forest, predict: int, row: tuple[int, int]) -> Blocks
         *layout.held,
     ]  # fmt: skip
     sums = 4 * BLOCK * forest.n_groups
-    margins = 64 * (forest.n_groups // 16 + 2)
+    margins = 64 * (forest.n_groups // 16 + 3)
     row_apart = 4 * (forest.n_features + forest.n_outputs)
     masks_at = -(-(_WORK + ranks.n_slots * BLOCK + sums + 4 * BLOCK + margins + row_apart) // 64) * 64
     context = [
@@ -92,7 +93,9 @@ def lay_out_blocks(forest: Forest, predict: int, row: tuple[int, int]) -> Blocks
         ranks.n_slots, row[0], row[1], trees.width, kernels.rank_kernel().address,
         single.ctypes.data, masks_at,
     ]  # fmt: skip
-    return Blocks(np.array(context, np.int64), masks_at + MASK * layout.most_masks, shapes.depth, held)
+    return Blocks(
+        np.array(context, np.int64), masks_at + _COMPARING + MASK * layout.most_masks, shapes.depth, held
+    )
 
 
 class _Layout:
@@ -118,11 +121,12 @@ class _Layout:
         complete = self.shapes.complete
         for found in compare_once(self.trees, self.ranks, complete):
             if len(found.slots):
-                slots = np.zeros((len(found.slots), 4), np.int64)
+                slots = np.zeros((len(found.slots), 6), np.int64)
                 slots[:, 0] = found.slots[:, 0] * BLOCK
-                slots[:, 1] = self._keep(found.bounds) + found.slots[:, 1]
-                slots[:, 2] = found.slots[:, 2]
-                slots[:, 3] = found.slots[:, 1] * MASK
+                slots[:, 1] = found.slots[:, 1]
+                slots[:, 2] = self._keep(found.bounds) + found.slots[:, 2]
+                slots[:, 3:5] = found.slots[:, 3:]
+                slots[:, 5] = found.slots[:, 2] * MASK
                 runs.append([kernels.compare_kernel().address, self._keep(slots), len(slots)])
                 self.most_masks = max(self.most_masks, len(found.bounds))
             part = complete[found.first : found.last].astype(int)

@@ -27,9 +27,11 @@ class Comparisons:
     ----------
     first, last : int
         The trees: ``first <= tree < last``.
-    slots : int64 array, shape (n_slots, 3)
-        Slot, where its bounds start in ``bounds``, how many there are. A mask for each bound, in this order.
-    bounds : int8 array
+    slots : int64 array, shape (n_slots, 5)
+        Slot, bits of its ranks, where its bounds start in ``bounds``, how many of them are in the lower half
+        of what so many bits can tell, how many in the upper. A mask for each bound, in this order.
+    bounds : uint8 array
+        Sorted for each slot; in the upper half, less the half.
     mask : int32 array, shape (n_nodes,)
         The mask of each node of these trees, counted from their first node; 0 where there is none.
     """
@@ -37,7 +39,7 @@ class Comparisons:
     first: int
     last: int
     slots: NDArray[np.int64]
-    bounds: NDArray[np.int8]
+    bounds: NDArray[np.uint8]
     mask: NDArray[np.int32]
 
 
@@ -60,13 +62,17 @@ def compare_once(
         part = slice(trees.offsets[first], trees.offsets[last])
         distinct, place = np.unique(code[part][inner[part]], return_inverse=True)
         slots, starts, counts = np.unique(distinct >> 8, return_index=True, return_counts=True)
+        bits = ranks.bits[slots]
+        bounds = distinct & 255
+        high = bounds >= np.repeat(1 << (bits - 1), counts)
+        n_high = np.add.reduceat(high, starts, dtype=np.int64) if len(slots) else counts
         mask = np.zeros(part.stop - part.start, np.int32)
         mask[inner[part]] = place
         yield Comparisons(
             first,
             last,
-            np.column_stack([slots, starts, counts]).astype(np.int64),
-            ((distinct & 255) - 128).astype(np.int8),
+            np.column_stack([slots, bits, starts, counts - n_high, n_high]).astype(np.int64),
+            (bounds - np.where(high, np.repeat(1 << (bits - 1), counts), 0)).astype(np.uint8),
             mask,
         )
 

@@ -79,7 +79,7 @@ ask = compare()
 
 def kernel(slots, count, ranks, sums, work, told):
     t = int64s(told)
-    ask(slots, count, ranks, t[0], t[3])
+    ask(slots, count, ranks, t[0], t[3], t[4])
 """
 
 _COMPLETE = """\

@@ -10,6 +10,7 @@ less 128, because comparing signed bytes takes one instruction where unsigned on
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,14 @@ class Ranks:
     questions: CategorySlots
     slot: NDArray[np.int32]
     bound: NDArray[np.int8]
+
+    @cached_property
+    def bits(self) -> NDArray[np.int64]:
+        """How many bits the greatest rank of each slot has, shape (n_slots,)."""
+        most = np.ones(self.n_slots, np.int64)
+        for left_or_right in (3, 4):
+            np.maximum.at(most, self.searches[:, left_or_right], self.searches[:, 5])
+        return np.frexp(most)[1].astype(np.int64)
 
     @property
     def first_question(self) -> int:

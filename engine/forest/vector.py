@@ -23,6 +23,8 @@ BLOCK = 256
 """Rows whose answers to one comparison are kept as bits of one vector."""
 MASK = BLOCK // 8
 """Bytes of such a vector."""
+COMPARING = (8 + 128) * MASK
+"""Bytes that `compare` works in."""
 MOST_LOOKED_UP = {"avx512": 256, "avx2": 64}
 """Leaves up to which `lookup` beats plain loads."""
 
@@ -133,38 +135,78 @@ def search(level: str, levels: int) -> Any:
     return intrinsic(build)
 
 
-def compare(rows: int = TILE) -> Any:
+def compare() -> Any:
     """A function that makes every comparison of some trees once, for a block of rows.
 
-    ``f(records, count, ranks, tiles, masks)``: four int64 for every slot: where its ranks lie, the address of
-    its bounds (int8), how many there are, and where the first one's mask goes. A mask has a bit for each row
-    of a `BLOCK`, 1 where the row goes right: where its rank is not less than the bound.
+    ``f(records, count, ranks, tiles, masks, work)``: six int64 for every slot: where its ranks lie; how many
+    bits they have; the address of the comparisons' bounds (uint8, sorted), each less half the range where it
+    is not in the lower half; how many are in the lower half, how many not; where the first one's mask goes.
+    A mask has a bit for each row of a `BLOCK`, 1 where the row goes right: where its rank is not less than
+    the bound. ``work`` has `COMPARING` bytes.
+
+    Nothing is compared. Of numbers with one bit more, those from k up are those with the new bit *or* the
+    rest from k up; and those from k and half the range up are those with the new bit *and* the rest from k
+    up. So each further bit makes twice as many masks out of those that are there, 256 rows at a time.
     """
 
-    def build(typingctx: Any, records: Any, count: Any, ranks: Any, tiles: Any, masks: Any) -> Any:
+    def build(typingctx: Any, records: Any, count: Any, ranks: Any, tiles: Any, masks: Any, work: Any) -> Any:
         def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            records, count, ranks, tiles, masks = args
-            vector, word = ir.VectorType(_I8, rows), ir.IntType(rows)
-            with cgutils.for_range(builder, count, intp=_I64) as loop:
-                record = builder.add(records, builder.mul(loop.index, _I64(32)))
-                slot, bounds, many, first = (
-                    load(builder, _I64, plus(builder, record, 8 * i), 8) for i in range(4)
+            records, count, ranks, tiles, masks, work = args
+            vector = ir.VectorType(_I64, BLOCK // 64)
+            bits, known = work, plus(builder, work, 8 * MASK)
+            ones = ir.Constant(vector, [-1] * vector.count)
+
+            def each(times: Any) -> Any:
+                return cgutils.for_range(builder, times, intp=_I64)
+
+            def mask(address: Any, number: Any) -> Any:
+                return builder.add(address, builder.mul(number, _I64(MASK)))
+
+            with each(count) as loop:
+                record = builder.add(records, builder.mul(loop.index, _I64(48)))
+                slot, n_bits, bounds, n_low, n_high, first = (
+                    load(builder, _I64, plus(builder, record, 8 * i), 8) for i in range(6)
                 )
-                with cgutils.for_range(builder, tiles, intp=_I64) as tile:
-                    at = builder.add(builder.add(ranks, slot), builder.mul(tile.index, _I64(rows)))
-                    ranked = load(builder, vector, at, rows)
-                    to = builder.add(builder.add(masks, first), builder.mul(tile.index, _I64(rows // 8)))
-                    with cgutils.for_range(builder, many, intp=_I64) as each:
-                        bound = splat(builder, load(builder, _I8, builder.add(bounds, each.index)), rows)
-                        right = builder.icmp_signed(">=", ranked, bound)
-                        place = builder.add(to, builder.mul(each.index, _I64(MASK)))
-                        store(builder, builder.bitcast(right, word), place, rows // 8)
+                _store_bits(builder, builder.add(ranks, slot), tiles, bits)
+                store(builder, ones, known, MASK)
+                last = builder.sub(n_bits, _I64(1))
+                with each(last) as level:
+                    bit = load(builder, vector, mask(bits, level.index), MASK)
+                    half = builder.shl(_I64(1), level.index)
+                    with each(half) as old:
+                        here = mask(known, old.index)
+                        rest = load(builder, vector, here, MASK)
+                        store(builder, builder.and_(bit, rest), mask(here, half), MASK)
+                        store(builder, builder.or_(bit, rest), here, MASK)
+                bit = load(builder, vector, mask(bits, last), MASK)
+                to = builder.add(masks, first)
+                for combine, many in ((builder.or_, n_low), (builder.and_, n_high)):
+                    with each(many) as bound:
+                        place = load(builder, _I8, builder.add(bounds, bound.index))
+                        rest = load(builder, vector, mask(known, builder.zext(place, _I64)), MASK)
+                        store(builder, combine(bit, rest), mask(to, bound.index), MASK)
+                    bounds, to = builder.add(bounds, many), mask(to, many)
             return context.get_dummy_value()
 
-        return types.void(*[types.int64] * 5), emit
+        return types.void(*[types.int64] * 6), emit
 
     build.__name__ = "compare"
     return intrinsic(build)
+
+
+def _store_bits(builder: Any, ranks: Any, tiles: Any, bits: Any) -> None:
+    """The eight bits of each rank, from the lowest up: a mask for each."""
+    vector = ir.VectorType(_I8, TILE)
+    with cgutils.for_range(builder, tiles, intp=_I64) as tile:
+        at = builder.mul(tile.index, _I64(TILE))
+        ranked = load(builder, vector, builder.add(ranks, at), TILE)
+        for bit in range(8):
+            chosen = builder.and_(ranked, constant(_I8, 2**bit, TILE))
+            # ranks are kept less 128, which is the highest bit the other way round
+            has = builder.icmp_unsigned("==" if bit == 7 else "!=", chosen, constant(_I8, 0, TILE))
+            word = builder.bitcast(has, ir.IntType(TILE))
+            place = builder.add(bits, builder.mul(tile.index, _I64(TILE // 8)))
+            store(builder, word, plus(builder, place, MASK * bit), TILE // 8)
 
 
 def complete(level: str, depth: int) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
+import pyarrow.types as pt
 
 from engine.errors import DataError
 from engine.plan.plan import Plan
@@ -23,6 +24,9 @@ from engine.runtime.io.source import Source
 from engine.runtime.rejects import Rejects, RejectsWriter, rejects_path
 from engine.schema import Kind
 from engine.values import BadValue
+
+_BEHIND = 4
+"""Batches that wait to be written, at most: a row group is written at once, and takes a while."""
 
 Progress = Callable[[int, int | None], None]
 
@@ -90,7 +94,7 @@ def run_batch(
     sink: FileSink,
     *,
     rejects: Rejects | None = None,
-    batch_rows: int = 65_536,
+    batch_rows: int = 131_072,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> BatchSummary:
@@ -134,10 +138,12 @@ def run_batch(
         writer = stack.enter_context(sink.open(schema))
         # left, and so committed, before the output: where an output is, no row is lost
         stack.enter_context(refused)
-        # one batch is written while the next is read; left first, so that nothing is written after a failure
+        # some batches are written while the next are read; left first: nothing is written after a failure
         behind = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="write"))
-        written: Future[None] | None = None
-        for batch, answer, bad in _scored(pipeline, source, columns, batch_rows, threads):
+        written: deque[Future[None]] = deque()
+        for batch, answer, bad in _scored(
+            pipeline, source, columns, _coded(pipeline, schema, sink), batch_rows, threads
+        ):
             rejected = refused.add(batch, count.rows, bad)
             if answer.num_rows + rejected != batch.num_rows:
                 raise RuntimeError(
@@ -147,14 +153,15 @@ def run_batch(
             count.rows += batch.num_rows
             count.rejected += rejected
             refused.check(count.rows)
-            if written is not None:
-                written.result()
-            written = behind.submit(writer.write, _conform(answer, schema, source.path))
+            if len(written) == _BEHIND:
+                written.popleft().result()
+            conformed = _conform(answer, schema, source.path, sink.takes_coded)
+            written.append(behind.submit(writer.write, conformed))
             count.written += answer.num_rows
             if progress is not None:
                 progress(count.rows, source.rows)
-        if written is not None:
-            written.result()
+        for write in written:
+            write.result()
         refused.check(count.rows, final=True)
         if source.rows is not None and source.rows != count.rows:
             raise DataError(
@@ -201,13 +208,27 @@ def _check(pipeline: BatchPipeline, source: Source, sink: FileSink, rejects: Rej
     check_apart(source, sink.path, rejects_path(rejects, sink))
 
 
+def _coded(pipeline: BatchPipeline, schema: pa.Schema, sink: FileSink) -> list[str]:
+    """Columns that had better come as the dictionaries which they may lie in.
+
+    A category goes in as codes anyway; kept text goes out as it came.
+    """
+    plan = pipeline.plan
+    coded = [item.name for item in plan.inputs if item.kind is Kind.CATEGORY and item.name not in plan.keep]
+    if sink.takes_coded:
+        coded += [name for name in plan.keep if pt.is_string(schema.field(name).type)]
+    return coded
+
+
 def _scored(
-    pipeline: BatchPipeline, source: Source, columns: Sequence[str], batch_rows: int, threads: int
+    pipeline: BatchPipeline,
+    source: Source,
+    columns: Sequence[str],
+    coded: Sequence[str],
+    batch_rows: int,
+    threads: int,
 ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch, list[BadValue]]]:
     """Batches with their answers, in order; at most ``threads + 1`` batches are under way."""
-    plan = pipeline.plan
-    # a category goes in as codes anyway; what is kept goes out as it is
-    coded = [item.name for item in plan.inputs if item.kind is Kind.CATEGORY and item.name not in plan.keep]
     waiting: deque[tuple[pa.RecordBatch, Future[tuple[pa.RecordBatch, list[BadValue]]]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="score") as pool:
         try:
@@ -224,15 +245,18 @@ def _scored(
                 future.cancel()
 
 
-def _conform(answer: pa.RecordBatch, schema: pa.Schema, path: Path) -> pa.RecordBatch:
+def _conform(answer: pa.RecordBatch, schema: pa.Schema, path: Path, takes_coded: bool) -> pa.RecordBatch:
     """The answer with the columns' types as promised: a kept column may differ from file to file."""
     if answer.schema.equals(schema):
         return answer
     arrays = []
     for name, kind in zip(schema.names, schema.types, strict=True):
         column = answer.column(name)
+        found = column.type
+        if takes_coded and pt.is_dictionary(found) and not pt.is_dictionary(kind):
+            found = found.value_type
         try:
-            arrays.append(column if column.type == kind else column.cast(kind))
+            arrays.append(column if found == kind else column.cast(kind))
         except pa.ArrowException as error:
             raise DataError(f"{path}: column '{name}' can't be kept as {kind}: {reason(error)}") from None
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    return pa.RecordBatch.from_arrays(arrays, names=schema.names)

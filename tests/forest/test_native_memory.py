@@ -13,6 +13,7 @@ from engine.forest.blocks import MASK, lay_out_blocks
 from engine.forest.faults import UnsupportedError
 from engine.forest.forest import read_forest
 from engine.forest.shapes import choose_shapes
+from engine.forest.vector import COMPARING
 from tests.forest import zoo
 
 
@@ -124,5 +125,5 @@ def test_lone_leaves_have_a_mask_to_load() -> None:
     forest = read_forest(_document([_chain(0)] * 3), "m", zoo.RELEASE)
     blocks = lay_out_blocks(forest, 0, (0, 0))
     assert blocks.depth == 1
-    masks = blocks.context[20]
+    masks = blocks.context[20] + COMPARING
     assert blocks.work >= masks + MASK

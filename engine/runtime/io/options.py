@@ -72,7 +72,12 @@ class ParquetSink:
     def open(self) -> FileSink:
         """The sink, nothing written yet."""
         return FileSink(
-            Path(self.path), ".parquet", parquet.ParquetPart, parquet.check_columns, mode=self.mode
+            Path(self.path),
+            ".parquet",
+            parquet.ParquetPart,
+            parquet.check_columns,
+            mode=self.mode,
+            takes_coded=True,
         )
 
 

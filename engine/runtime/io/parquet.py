@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -35,7 +36,11 @@ class ParquetReader:
     ) -> Iterator[pa.RecordBatch]:
         """The rows of a file, with these columns in this order."""
         with reading(file, " as Parquet"):
-            parquet = _open(file, coded)
+            parquet = _open(file)
+            lying = [name for name in coded if _lies_coded(parquet.metadata, name)]
+            if lying:
+                parquet.close()
+                parquet = _open(file, lying)
         with parquet:
             batches = parquet.iter_batches(batch_rows, columns=list(columns), use_threads=False)
             while True:
@@ -50,10 +55,13 @@ class ParquetReader:
 class ParquetPart:
     """Writes one Parquet file, with a checksum for each page.
 
+    Text may come dictionary-encoded; the file holds it as text all the same, and says so to readers.
+
     Parameters
     ----------
     file : Path
     schema : pyarrow.Schema
+        What readers get.
     """
 
     def __init__(self, file: Path, schema: pa.Schema) -> None:
@@ -61,12 +69,9 @@ class ParquetPart:
         self._schema = schema
         self._waiting: list[pa.RecordBatch] = []
         self._rows = 0
+        self._writer: pq.ParquetWriter | None = None
         with writing(file):
-            # a score hardly ever repeats: a dictionary of scores costs time and makes the file larger
-            coded = [field.name for field in schema if not pt.is_floating(field.type)]
-            self._writer = pq.ParquetWriter(
-                file, schema, write_page_checksum=True, use_dictionary=coded or False
-            )
+            self._handle = file.open("wb")
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Append rows; they reach the file a row group at a time."""
@@ -77,21 +82,56 @@ class ParquetPart:
 
     def close(self) -> None:
         """Write what is left, and the footer."""
-        if self._rows:
+        if self._rows or self._writer is None:
             self._flush()
         with writing(self._file):
+            assert self._writer is not None
             self._writer.close()
+            self._handle.close()
 
     def abandon(self) -> None:
         """Let the file go, whatever state it is in."""
         self._waiting = []
-        self._writer.close()
+        try:
+            if self._writer is not None:
+                self._writer.close()
+        finally:
+            self._handle.close()
 
     def _flush(self) -> None:
-        table = pa.Table.from_batches(self._waiting, self._schema)
+        given = [
+            pa.chunked_array(
+                [batch.column(i) for batch in self._waiting], None if self._waiting else field.type
+            )
+            for i, field in enumerate(self._schema)
+        ]
         self._waiting, self._rows = [], 0
         with writing(self._file):
+            if self._writer is None:
+                self._writer = self._start([column.type for column in given])
+            schema = self._writer.schema
+            columns = [_as(column, field.type) for column, field in zip(given, schema, strict=True)]
+            table = pa.Table.from_arrays(columns, schema=schema)
             self._writer.write_table(table, row_group_size=max(table.num_rows, 1))
+
+    def _start(self, kinds: Sequence[pa.DataType]) -> pq.ParquetWriter:
+        # a score hardly ever repeats: a dictionary of scores costs time and makes the file larger
+        coded = [field.name for field in self._schema if not pt.is_floating(field.type)]
+        written = pa.schema([field.with_type(kind) for field, kind in zip(self._schema, kinds, strict=True)])
+        # the least and greatest text of a dictionary's column cost four times as much as the column
+        measured = [field.name for field in written if not pt.is_dictionary(field.type)]
+        writer = pq.ParquetWriter(
+            self._handle,
+            written,
+            write_page_checksum=True,
+            use_dictionary=coded or False,
+            write_statistics=measured or False,
+            store_schema=False,
+        )
+        # as the writer itself would store the schema: how the columns came is no matter of the reader's
+        promised = base64.b64encode(self._schema.serialize().to_pybytes())
+        writer.add_key_value_metadata({"ARROW:schema": promised.decode()})
+        return writer
 
 
 def check_columns(schema: pa.Schema) -> None:
@@ -107,3 +147,31 @@ def _open(file: Path, coded: Collection[str] = ()) -> pq.ParquetFile:
         page_checksum_verification=True,
         read_dictionary=list(coded),
     )
+
+
+def _lies_coded(metadata: pq.FileMetaData, name: str) -> bool:
+    """Whether a column's text lies in the file as dictionaries throughout: else to make them would cost more.
+
+    Text itself takes four bytes a value and more.
+    """
+    schema = metadata.schema
+    places = [i for i in range(metadata.num_columns) if schema.column(i).path == name]
+    chunks = [metadata.row_group(i).column(place) for place in places for i in range(metadata.num_row_groups)]
+    return bool(chunks) and all(
+        chunk.has_dictionary_page and chunk.total_uncompressed_size < 4 * chunk.num_values for chunk in chunks
+    )
+
+
+def _together(parts: Sequence[pa.Array], kind: pa.DataType) -> pa.ChunkedArray:
+    """Parts of a column; where some have dictionaries and some don't, none has."""
+    if len({part.type for part in parts}) > 1:
+        parts = [part if part.type == kind else part.cast(kind) for part in parts]
+    return pa.chunked_array(parts, parts[0].type if parts else kind)
+
+
+def _as(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """A column in the type that is written; chunks that have dictionaries share one."""
+    if pt.is_dictionary(kind):
+        coded = column if pt.is_dictionary(column.type) else column.dictionary_encode()
+        return coded.unify_dictionaries()
+    return column if column.type == kind else column.cast(kind)

@@ -57,6 +57,8 @@ class FileSink:
     mode : {"error", "replace"}
         What happens to what is already there.
     part_rows : int
+    takes_coded : bool
+        Text may come dictionary-encoded.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class FileSink:
         check_columns: Callable[[pa.Schema], None],
         mode: Mode = "error",
         part_rows: int = PART_ROWS,
+        takes_coded: bool = False,
     ) -> None:
         self.path = path
         self.extension = extension
@@ -74,6 +77,7 @@ class FileSink:
         self.part = part
         self.check_columns = check_columns
         self.part_rows = part_rows
+        self.takes_coded = takes_coded
         self.is_folder = not path.suffix
 
     def check(self) -> None:
