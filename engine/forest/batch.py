@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from engine.forest.output import predict, sigmoid
 from engine.forest.vector import COMPARING, TILE, listed
 from engine.forest.walk import answer_at
 from engine.jit.lowlevel import call, float32s, int8s, int64s, uint8s, uint32s, uint64s
@@ -23,13 +22,11 @@ WORK = CONSTANTS + 256 * TILE + 4 * TILE
 
 _listed = listed()
 _uint64 = np.uint64
-_SIGMOID = 1
 _ZERO = np.float32(0)
 
 
-@register_jitable  # type: ignore[untyped-decorator]
 def score_block(rows: int, features: int, scores: int, model: int, work: int, steps: int) -> None:
-    """Score rows.
+    """Score rows. `engine.forest.kernels` compiles this and `listed_trees`.
 
     Parameters
     ----------
@@ -60,6 +57,12 @@ def score_block(rows: int, features: int, scores: int, model: int, work: int, st
     sizes[2] = 4 * BLOCK
     sizes[4] = work + m[20]
     sizes[3] = sizes[4] + COMPARING
+    predicted = told + 64
+    form = int64s(predicted)
+    form[0] = n_groups
+    form[1] = BLOCK
+    form[2] = score_step
+    form[3] = s[3]
     start = 0
     while rows - start >= FEW:
         count = min(BLOCK, rows - start)
@@ -73,9 +76,9 @@ def score_block(rows: int, features: int, scores: int, model: int, work: int, st
         for j in range(m[11]):
             # kernel, records of its trees, how many
             call(runs[3 * j], runs[3 * j + 1], runs[3 * j + 2], ranks, sums, work, told)
-        _predict(m[13], sums, scores + 4 * start * score_step, count, n_groups, m[2], margins, s)
+        call(m[13], count, sums, scores + 4 * start * score_step, predicted, margins, 0)
         start += count
-    here = told + 64
+    here = told + 128
     while start < rows:
         at, to = features + 4 * start * row_step, scores + 4 * start * score_step
         if feature_step == 1 and s[3] == 1:
@@ -138,31 +141,6 @@ def _rank(
             out[i] = answers[start + _uint64(places[i])] - 128
 
 
-@register_jitable  # type: ignore[untyped-decorator]
-def _predict(
-    kind: int, sums: int, scores: int, count: int, n_groups: int, n_outputs: int, margins: int, steps: Any
-) -> None:
-    margin = float32s(sums)
-    score = float32s(scores)
-    row_step, output_step = steps[2], steps[3]
-    if n_groups == 1 and row_step == 1 and kind == 0:
-        for i in range(_uint64(count)):
-            score[i] = margin[i]
-    elif n_groups == 1 and row_step == 1 and kind == _SIGMOID:
-        for i in range(_uint64(count)):
-            score[i] = sigmoid(margin[i])
-    else:
-        row = float32s(margins)
-        for i in range(count):
-            for k in range(n_groups):
-                row[k] = margin[k * BLOCK + i]
-            predict(kind, row, n_groups, row)
-            at = i * row_step
-            for k in range(n_outputs):
-                score[at + k * output_step] = row[k]
-
-
-@register_jitable  # type: ignore[untyped-decorator]
 def listed_trees(trees: int, count: int, ranks: int, sums: int, work: int, sizes: int) -> None:
     """Add trees of any form; see `engine.forest.blocks` for the records."""
     s = int64s(sizes)

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.forest.comparisons import Comparisons, compare_once
+from engine.forest.faults import UnsupportedError
 from engine.forest.forest import Forest
 from engine.forest.ranks import Ranks, rank
 from engine.forest.shapes import Shapes, choose_shapes
-from engine.forest.trees import Trees, UnsupportedError
+from engine.forest.trees import Trees
 
 TILE, BLOCK, MASK = 64, 256, 32
 """The same as in the kernels, which need numba and this does not."""
@@ -50,13 +51,14 @@ class Blocks:
         return made
 
 
-def lay_out_blocks(forest: Forest, transform: int, row: tuple[int, int]) -> Blocks:
+def lay_out_blocks(forest: Forest, predict: int, row: tuple[int, int]) -> Blocks:
     """Arrange a forest for blocks of rows, and compile what it needs.
 
     Parameters
     ----------
     forest : Forest
-    transform : int
+    predict : int
+        The address of the kernel that makes predictions out of margins.
     row : tuple of int
         Addresses of the kernel and the context for single rows.
 
@@ -81,13 +83,13 @@ def lay_out_blocks(forest: Forest, transform: int, row: tuple[int, int]) -> Bloc
         *layout.held,
     ]  # fmt: skip
     sums = 4 * BLOCK * forest.n_groups
-    margins = 64 * (forest.n_groups // 16 + 2)
+    margins = 64 * (forest.n_groups // 16 + 3)
     row_apart = 4 * (forest.n_features + forest.n_outputs)
     masks_at = -(-(_WORK + ranks.n_slots * BLOCK + sums + 4 * BLOCK + margins + row_apart) // 64) * 64
     context = [
         forest.n_features, forest.n_groups, forest.n_outputs, len(searches), searches.ctypes.data,
         tables.ctypes.data, questions.count, questions.table.ctypes.data, questions.answers.ctypes.data,
-        ranks.first_question, forest.base.ctypes.data, len(runs), runs.ctypes.data, transform,
+        ranks.first_question, forest.base.ctypes.data, len(runs), runs.ctypes.data, predict,
         ranks.n_slots, row[0], row[1], trees.width, kernels.rank_kernel().address,
         single.ctypes.data, masks_at,
     ]  # fmt: skip
@@ -108,7 +110,8 @@ class _Layout:
         self.records = np.zeros((trees.n_trees, _RECORD), np.int64)
         self.records[:, 2] = trees.group.astype(np.int64) * 4 * BLOCK
         self.held: list[NDArray[Any]] = []
-        self.most_masks = 0
+        # Splits that are no splits load the first mask, though there be none.
+        self.most_masks = 1
 
     def runs(self) -> NDArray[np.int64]:
         """What is called one after the other: a kernel, its records, how many; shape (n, 3)."""
@@ -201,9 +204,9 @@ def _four(bounds: NDArray[np.int8]) -> NDArray[np.uint32]:
 
 
 def aligned(size: int, dtype: Any) -> NDArray[Any]:
-    """An array that starts at a multiple of 64 bytes."""
+    """An array that starts at a multiple of 64 bytes; a register may be filled from anywhere in it."""
     n_bytes = size * np.dtype(dtype).itemsize
-    room = np.zeros(n_bytes + 64, np.uint8)
+    room = np.zeros(n_bytes + 128, np.uint8)
     start = -room.ctypes.data % 64
     return room[start : start + n_bytes].view(dtype)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 from engine.errors import ModelError
-from engine.forest.forest import read_document, read_forest
+from engine.forest.faults import UnsupportedError
+from engine.forest.forest import read_document, read_forest, read_grown
 from engine.forest.model import Model, read_model
-from engine.forest.oracle import CrashedError, RefusedError, predict_apart
-from engine.forest.trees import UnsupportedError
-from engine.forest.verify import difference, release, remembered, xgboost_version
+from engine.forest.oracle import CrashedError, FailedError, RefusedError, predict_apart
+from engine.forest.verify import difference, release, remembered, rows_around, xgboost_version
 from engine.forest.xgb import XGBoostScorer, first_line
 from engine.jit.cache import why_not
 from engine.stage import Scorer
@@ -58,8 +59,9 @@ def choose_scorer(
         read_model(data, where)  # says what it is instead
     installed = xgboost_version()
     reason = why_not()
+    document = read_document(data, where)
     try:
-        forest = read_forest(read_document(data, where), where, release(installed))
+        forest = read_forest(document, where, release(installed))
         if mode != "xgboost" and not reason:
             from engine.forest.native import NativeScorer
 
@@ -71,12 +73,12 @@ def choose_scorer(
             reason = f"{found}; please report this"
     except UnsupportedError as error:
         reason = str(error)
-    except (RefusedError, CrashedError) as error:
+    except (RefusedError, CrashedError, FailedError) as error:
         raise _unreadable(where, installed, error) from error
     if mode == "native":
         raise ModelError(f"{where} can't be scored natively: {reason}; use scorer: auto or xgboost")
     if not trusted:
-        try_apart(data, where)
+        try_apart(data, document, where)
     scorer = XGBoostScorer(read_model(data, where), where)
     if reason:
         scorer.note += f"; not native: {reason}"
@@ -93,31 +95,47 @@ def read_checked(data: bytes, where: str) -> Model:
     """
     if data.lstrip()[:1] != b"{":
         read_model(data, where)  # says what it is instead
+    document = read_document(data, where)
     with contextlib.suppress(UnsupportedError):  # XGBoost may know more
-        read_forest(read_document(data, where), where, release(xgboost_version()))
-    try_apart(data, where)
+        read_forest(document, where, release(xgboost_version()))
+    try_apart(data, document, where)
     return read_model(data, where)
 
 
-def try_apart(data: bytes, where: str) -> None:
-    """See that XGBoost survives a model, once, in a child process.
+def try_apart(data: bytes, document: Any, where: str) -> None:
+    """See that XGBoost survives a model, once, in a child process: it reads it, and scores hard rows.
+
+    Parameters
+    ----------
+    data : bytes
+        The model.
+    document : object
+        What `read_document` gives for it. Its trees are checked first.
+    where : str
+        The file, for messages.
 
     Raises
     ------
     ModelError
-        It doesn't, or refuses it.
+        It doesn't, or refuses it, or the model is damaged.
     """
+    try:
+        rows = rows_around(read_grown(document, where))
+    except UnsupportedError:  # XGBoost may know more
+        rows = None
 
     def attempt() -> None:
-        predict_apart(data, None)
+        predict_apart(data, rows)
 
     try:
         remembered(data, "survives", attempt)
-    except (RefusedError, CrashedError) as error:
+    except (RefusedError, CrashedError, FailedError) as error:
         raise _unreadable(where, xgboost_version(), error) from error
 
 
 def _unreadable(where: str, installed: str, error: Exception) -> ModelError:
     if isinstance(error, CrashedError):
         return ModelError(f"{where} is damaged: XGBoost {installed} doesn't survive it: {error}")
+    if isinstance(error, FailedError):
+        return ModelError(f"{where}: the process in which XGBoost {installed} was to try it failed: {error}")
     return ModelError(f"{where}: XGBoost {installed} can't load it: {first_line(error)}")

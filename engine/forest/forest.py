@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +12,11 @@ from numpy.typing import NDArray
 
 from engine.errors import ModelError
 from engine.expr import libm
-from engine.forest import ubjson
-from engine.forest.trees import DamagedError, Trees, UnsupportedError, numbers, read_trees, whole
+from engine.forest import jsonfile, ubjson
+from engine.forest.faults import DamagedError, UnsupportedError
+from engine.forest.jsonfile import single
+from engine.forest.lists import numbers, whole
+from engine.forest.trees import Trees, read_trees
 
 Version = tuple[int, int]
 
@@ -87,7 +88,7 @@ def read_document(data: bytes, where: str) -> Any:
     try:
         if data[:2] == b"{L":
             return ubjson.parse(data)
-        return json.loads(data)
+        return jsonfile.parse(data)
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{where} is damaged or no XGBoost model: {error}") from error
 
@@ -120,14 +121,38 @@ def read_forest(document: Any, where: str, version: Version) -> Forest:
     >>> read_forest(document, "model.ubj", (3, 2)).trees.n_trees
     3
     """
+    return _checked(document, where, lambda learner: _learner(learner, version))
+
+
+def read_grown(document: Any, where: str) -> Forest:
+    """The trees of a model whatever it makes of their sums: the forest gives margins, counted from zero.
+
+    Parameters
+    ----------
+    document : object
+        What `read_document` gave.
+    where : str
+        The file, for messages.
+
+    Raises
+    ------
+    ModelError
+        The model is damaged.
+    UnsupportedError
+        Only XGBoost can score it.
+    """
+    return _checked(document, where, _grown)
+
+
+def _checked(document: Any, where: str, read: Callable[[Mapping[str, Any]], Forest]) -> Forest:
     try:
-        return _learner(document["learner"], version)
+        return read(document["learner"])
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, IndexError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise ModelError(f"{where} is damaged: {reason}") from error
 
 
-def _learner(learner: Mapping[str, Any], version: Version) -> Forest:
+def _grown(learner: Mapping[str, Any]) -> Forest:
     parameters = learner["learner_model_param"]
     objective = str(learner["objective"]["name"])
     n_features = int(parameters["num_feature"])
@@ -145,16 +170,23 @@ def _learner(learner: Mapping[str, Any], version: Version) -> Forest:
     if weights is not None and len(weights) != len(documents):
         raise DamagedError(f"it has {len(weights)} weights for {len(documents)} trees")
     trees = read_trees(documents, groups, weights, n_features, n_groups)
+    base = np.zeros(n_groups, np.float32)
+    return Forest(trees, n_features, n_groups, base, "identity", objective, weights is not None)
+
+
+def _learner(learner: Mapping[str, Any], version: Version) -> Forest:
+    grown = _grown(learner)
+    objective, n_groups = grown.objective, grown.n_groups
     if objective not in _TRANSFORMS:
         raise UnsupportedError(f"its objective is {objective!r}")
-    if not trees.n_trees and objective in (*_SIGMOID, *_EXP):
+    if not grown.trees.n_trees and objective in (*_SIGMOID, *_EXP):
         # XGBoost takes the base score of a model that was never boosted as the margin itself.
         raise UnsupportedError("it has no trees")
     transform = _TRANSFORMS[objective]
     if objective == "reg:quantileerror" and version >= (3, 4) and n_groups > 1:
         transform = "sorted"
-    base = _base_margins(str(parameters["base_score"]), objective, n_groups, version)
-    return Forest(trees, n_features, n_groups, base, transform, objective, weights is not None)
+    text = str(learner["learner_model_param"]["base_score"])
+    return replace(grown, base=_base_margins(text, objective, n_groups, version), transform=transform)
 
 
 def _booster(booster: Mapping[str, Any]) -> tuple[Mapping[str, Any], NDArray[np.float32] | None]:
@@ -206,22 +238,3 @@ def _base_margin(objective: str, version: Version) -> Callable[[np.float32], np.
     if objective in _SIGMOID:
         return logit
     return logarithm if objective in _EXP else lambda score: score
-
-
-def single(text: str) -> np.float32:
-    """The float32 nearest to a decimal; by way of float64 it could be rounded twice.
-
-    >>> single("1.00000005960464477539062500000000001")
-    np.float32(1.0000001)
-    """
-    if len(text) > 64:
-        raise DamagedError(f"a number has {len(text)} digits")
-    double = float(text)
-    with np.errstate(over="ignore"):
-        nearest = np.float32(double)
-    if not math.isfinite(nearest) or double == 0:
-        return nearest
-    exact = Fraction(text)
-    others = [np.nextafter(nearest, np.float32(side)) for side in (-np.inf, np.inf)]
-    finite = [nearest, *(other for other in others if math.isfinite(other))]
-    return min(finite, key=lambda value: abs(Fraction(float(value)) - exact))

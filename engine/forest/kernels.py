@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from engine.forest.output import EACH
 from engine.jit.cache import Kernel, compile_kernel, kernel_name
 from engine.jit.direct import address
 from engine.jit.target import level, lower_numba
@@ -21,21 +22,52 @@ _CALLED = ("batch.py", "output.py", "search.py", "trees.py", "vector.py", "walk.
 
 _LEVELS = (4, 5, 6, 7, 8)
 
-_ROW = """\
+_ROW = """
+
 from numba import float32, int64, njit, void
 
-from engine.forest.walk import walk_row
+
+def one(features, scores, address, model):
+    call(address, features.ctypes.data, scores.ctypes.data, model, 0, 0, 0)
 
 
-def kernel(features, scores, model, a, b, c):
-    walk_row(features, scores, model)
+one = njit(void(float32[::1], float32[::1], int64, int64), nogil=True, cache=True, error_model="numpy")(one)
+"""
+
+_EACH = """\
+import numpy as np
+
+from engine.forest.output import to_{transform}
+from engine.jit.lowlevel import float32s, int64s
 
 
-def one(features, scores, model):
-    walk_row(features.ctypes.data, scores.ctypes.data, model)
+def kernel(count, margins, scores, steps, room, unused):
+    s = int64s(steps)
+    for k in range(s[0]):
+        margin, score = float32s(margins + 4 * k * s[1]), float32s(scores + 4 * k * s[3])
+        if s[2] == 1:
+            for i in range(np.uint64(count)):
+                score[i] = to_{transform}(margin[i])
+        else:
+            at, step = np.uint64(0), np.uint64(s[2])
+            for i in range(np.uint64(count)):
+                score[at] = to_{transform}(margin[i])
+                at += step
+"""
+
+_WHOLE = """\
+from engine.forest.output import to_{transform}
+from engine.jit.lowlevel import float32s, int64s
 
 
-one = njit(void(float32[::1], float32[::1], int64), nogil=True, cache=True, error_model="numpy")(one)
+def kernel(count, margins, scores, steps, room, unused):
+    s = int64s(steps)
+    margin, score, row = float32s(margins), float32s(scores), float32s(room)
+    for i in range(count):
+        for k in range(s[0]):
+            row[k] = margin[k * s[1] + i]
+        for k in range(to_{transform}(row, s[0])):
+            score[i * s[2] + k * s[3]] = row[k]
 """
 
 _COMPARE = """\
@@ -64,14 +96,6 @@ def kernel(trees, count, ranks, sums, work, told):
         evaluate(t[0], t[1], s[3], sums + t[2], s[0], s[1], t[7], s[2])
 """
 
-_LISTED = """\
-from engine.forest.batch import listed_trees
-
-
-def kernel(trees, count, ranks, sums, work, sizes):
-    listed_trees(trees, count, ranks, sums, work, sizes)
-"""
-
 _RANK = """\
 from engine.jit.lowlevel import int64s
 {imports}
@@ -81,14 +105,6 @@ def kernel(record, column, ranks, count, tables, block):
     table, levels, highest = tables + r[1], r[2], r[5]
     left, right = ranks + r[3] * block, ranks + r[4] * block
 {body}
-"""
-
-_BLOCK = """\
-from engine.forest.batch import score_block
-
-
-def kernel(rows, features, scores, model, work, steps):
-    score_block(rows, features, scores, model, work, steps)
 """
 
 
@@ -123,7 +139,7 @@ def _digest() -> str:
 def compiled(source: str) -> Compiled:
     """Compile a source that defines ``kernel``, or load it from the cache folder."""
     setting = lower_numba()
-    full = f'"""Emitted by the forest compiler for {setting}; it calls {_digest()}."""\n\n{source}'
+    full = f"# Emitted by the forest compiler for {setting}; it calls {_digest()}.\n{source}"
     kernel = compile_kernel(full)
     return Compiled(
         kernel,
@@ -132,14 +148,31 @@ def compiled(source: str) -> Compiled:
     )
 
 
+def _in_file(name: str, function: str) -> str:
+    """A file of this folder as a source, with this function as the kernel."""
+    return (Path(__file__).parent / name).read_text() + f"\n\nkernel = {function}\n"
+
+
 def row_kernel() -> Compiled:
-    """``kernel(features, scores, model, 0, 0, 0)``: one row; addresses of float32 and of `Row.context`."""
-    return compiled(_ROW)
+    """``kernel(features, scores, model, 0, 0, 0)``: one row; addresses of float32 and of `Row.context`.
+
+    Its module has ``one(features, scores, address, model)`` for arrays, which calls a kernel by its address.
+    """
+    return compiled(_in_file("walk.py", "walk_row") + _ROW)
 
 
 def block_kernel() -> Compiled:
     """``kernel(rows, features, scores, model, work, steps)``: a block of rows; see `batch.score_block`."""
-    return compiled(_BLOCK)
+    return compiled(_in_file("batch.py", "score_block"))
+
+
+def predict_kernel(transform: str) -> Compiled:
+    """``kernel(count, margins, scores, steps, room, 0)``: from margins to predictions; called by both.
+
+    Steps are four int64: outputs; and how many numbers lie between the margins of two outputs, the scores of
+    two rows and of two outputs. A row's margins fit ``room``, which may be where they are.
+    """
+    return compiled((_EACH if transform in EACH else _WHOLE).format(transform=transform))
 
 
 def compare_kernel() -> Compiled:
@@ -154,7 +187,7 @@ def complete_kernel(depth: int) -> Compiled:
 
 def listed_kernel() -> Compiled:
     """Trees of any form; called by the block kernel."""
-    return compiled(_LISTED)
+    return compiled(_in_file("batch.py", "listed_trees"))
 
 
 def rank_kernel() -> Compiled:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.forest.trees import Trees, UnsupportedError
+from engine.forest.faults import UnsupportedError
+from engine.forest.trees import Trees
 
 LEAST = -(2**31)
 """The key of what always goes left."""

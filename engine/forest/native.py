@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from engine.errors import ModelError
 from engine.expr.graph import Expr
 from engine.forest.blocks import BLOCK, lay_out_blocks
+from engine.forest.faults import UnsupportedError
 from engine.forest.fold import fold_forest
 from engine.forest.forest import Forest
-from engine.forest.kernels import block_kernel, row_kernel
-from engine.forest.output import KINDS
+from engine.forest.kernels import block_kernel, predict_kernel, row_kernel
 from engine.forest.row import lay_out_row
-from engine.forest.trees import UnsupportedError
 
 _WORTH_A_THREAD = 40_000_000
 """Rows times nodes for which a thread is started: about a quarter of a millisecond."""
@@ -55,13 +54,13 @@ class NativeScorer:
         self.used = forest.used
         self.note = f"native: {forest.objective}, {forest.trees.n_trees:,} trees"
         self._where = where
-        self._row = lay_out_row(forest, KINDS.index(forest.transform))
+        predict = predict_kernel(forest.transform).address
+        self._row = lay_out_row(forest, predict)
         kernel = row_kernel()
         self.row_address = kernel.address
         self.row_model = self._row.context.ctypes.data
         self._one = kernel.module.one
-        transform = KINDS.index(forest.transform)
-        self._blocks = lay_out_blocks(forest, transform, (self.row_address, self.row_model))
+        self._blocks = lay_out_blocks(forest, predict, (self.row_address, self.row_model))
         block = block_kernel()
         self.block_address = block.address
         self.block_model = self._blocks.context.ctypes.data
@@ -113,7 +112,7 @@ class NativeScorer:
                 f"{self._where} takes {self.n_features} features for {self.n_outputs} scores, "
                 f"not {len(features)} for {len(scores)}"
             )
-        self._one(features, scores, self.row_model)
+        self._one(features, scores, self.row_address, self.row_model)
 
     def fold(
         self, features: Mapping[int, tuple[str, Expr]], vocabularies: Mapping[str, Sequence[str]]

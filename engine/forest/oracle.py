@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 _REFUSED = 3
-_MOST_SECONDS = 600
+_SECONDS, _SECONDS_A_MEGABYTE = 60.0, 1.0
+_BYTES, _TIMES = 16 * 2**30, 64
+"""Address space that a child may take, and how much more for each byte that it is sent."""
+_QUIET = {
+    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "",
+}  # fmt: skip
+"""One thread is enough, and no other processor has a say."""
 
 
 class RefusedError(Exception):
@@ -26,6 +33,10 @@ class RefusedError(Exception):
 
 class CrashedError(Exception):
     """XGBoost ended the child process; the text says how."""
+
+
+class FailedError(Exception):
+    """The child process failed for a reason of its own; the text is the last that it said."""
 
 
 def predict(data: bytes, rows: NDArray[np.float32] | None) -> NDArray[np.float32]:
@@ -64,29 +75,37 @@ def predict_apart(data: bytes, rows: NDArray[np.float32] | None) -> NDArray[np.f
     ------
     RefusedError
     CrashedError
+        Or it took too long.
+    FailedError
     """
     sent = _bytes(np.zeros((0, 0), np.float32) if rows is None else rows)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    seconds = _SECONDS + _SECONDS_A_MEGABYTE * (len(sent) + len(data)) / 2**20
+    environment = {**os.environ, **_QUIET, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         done = subprocess.run(
             # -P: the files beside this one are no modules of their own.
             [sys.executable, "-P", str(Path(__file__))],
             input=sent + data,
             capture_output=True,
-            timeout=_MOST_SECONDS,
+            timeout=seconds,
             check=False,
             env=environment,
         )
     except subprocess.TimeoutExpired:
-        raise CrashedError(f"it takes more than {_MOST_SECONDS // 60} minutes") from None
+        raise CrashedError(f"it takes more than {seconds:,.0f} seconds") from None
+    except OSError as error:
+        raise FailedError(str(error)) from error
     text = done.stderr.decode("utf-8", "replace")
     if done.returncode == _REFUSED:
         raise RefusedError(text)
     if done.returncode < 0:
         raise CrashedError(f"it ends the process with signal {-done.returncode}")
     if done.returncode:
-        raise RuntimeError(f"the child process that runs XGBoost failed:\n{text}")
-    found: NDArray[np.float32] = np.load(io.BytesIO(done.stdout), allow_pickle=False)
+        raise FailedError(text.strip().rpartition("\n")[2] or f"it ended with status {done.returncode}")
+    try:
+        found: NDArray[np.float32] = np.load(io.BytesIO(done.stdout), allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise FailedError(f"it gave no array: {error}") from error
     return found
 
 
@@ -97,7 +116,11 @@ def _bytes(array: NDArray[np.float32]) -> bytes:
 
 
 def _main() -> int:
-    source = io.BytesIO(sys.stdin.buffer.read())
+    sent = sys.stdin.buffer.read()
+    most = _BYTES + _TIMES * len(sent)
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (most if hard < 0 else min(most, hard), hard))
+    source = io.BytesIO(sent)
     rows = np.load(source, allow_pickle=False)
     # What XGBoost prints must not get between the numbers.
     out = os.fdopen(os.dup(1), "wb")

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.forest.faults import UnsupportedError
 from engine.forest.forest import Forest
 from engine.forest.keys import LEAST, category_slots, keys_of
-from engine.forest.trees import UnsupportedError
 
 _TOGETHER = 8
 _STACK = 2**17
@@ -26,7 +26,7 @@ class Row:
     context : int64 array
         Slots; groups; used features, their numbers; questions on categories, their table and answers;
         base margins; nodes, where trees start, steps of every eight; leaf values; groups of trees; shift;
-        trees; leaf width; transform.
+        trees; leaf width; the address of what makes predictions, and four numbers for that.
     held : tuple of arrays
         What ``context`` points to.
     """
@@ -35,8 +35,14 @@ class Row:
     held: tuple[NDArray[Any], ...] = field(repr=False)
 
 
-def lay_out_row(forest: Forest, transform: int) -> Row:
+def lay_out_row(forest: Forest, predict: int) -> Row:
     """Arrange a forest for one row.
+
+    Parameters
+    ----------
+    forest : Forest
+    predict : int
+        The address of the kernel that makes predictions out of margins.
 
     Raises
     ------
@@ -73,6 +79,7 @@ def lay_out_row(forest: Forest, transform: int) -> Row:
     at = [array.ctypes.data for array in held]
     context = [
         n_slots, forest.n_groups, len(used), at[0], questions.count, at[1], at[2], at[3], at[4], at[5], at[6],
-        at[7], at[8], shift, trees.n_trees, trees.width, transform,
+        at[7], at[8], shift, trees.n_trees, trees.width, predict,
+        forest.n_groups, 1, 1, 1,
     ]  # fmt: skip
     return Row(np.array(context, np.int64), held)

@@ -76,14 +76,17 @@ def heights(trees: Trees) -> NDArray[np.int32]:
 
 def _cut(trees: Trees, height: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """The height at which each tree is cut, and what it then costs."""
-    number = np.repeat(np.arange(trees.n_trees), np.diff(trees.offsets))
-    most = int(height.max()) + 1
+    # A row of counts for each tree, as long as the tree is high.
+    length = trees.depth.astype(np.int64) + 1
+    start = np.cumsum(length) - length
     splits = trees.left >= 0
-    count = np.bincount(number[splits] * most + height[splits], minlength=trees.n_trees * most)
-    count = count.reshape(trees.n_trees, most)
+    count = np.bincount((np.repeat(start, np.diff(trees.offsets)) + height)[splits], minlength=length.sum())
+    at = np.arange(len(count)) - np.repeat(start, length)
+    total = count.cumsum()
     # Splits above each height: those listed, if the tree is cut there.
-    above = count[:, ::-1].cumsum(axis=1)[:, ::-1] - count
-    cost = above * _LISTED + np.arange(most) * _STEP + _LOOK_UP
+    above = np.repeat(total[start + length - 1], length) - total
+    cost = above * _LISTED + at * _STEP + _LOOK_UP
     cost = np.where(above < _MOST_EXITS, cost, np.inf)
-    steps = cost.argmin(axis=1)
-    return steps.astype(np.int32), cost[np.arange(trees.n_trees), steps]
+    least = np.minimum.reduceat(cost, start)
+    steps = np.minimum.reduceat(np.where(cost == np.repeat(least, length), at, length.max()), start)
+    return steps.astype(np.int32), least

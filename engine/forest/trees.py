@@ -15,19 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-DEEPEST = 1024
-"""The deepest tree that is scored natively."""
+from engine.forest.faults import DamagedError, UnsupportedError
+from engine.forest.lists import Joined, numbers, whole
+from engine.forest.reach import breadth_first
 
 GREATEST_CATEGORY = 16_777_216
 """Categories are numbered below this, so that float32 holds each."""
-
-
-class UnsupportedError(Exception):
-    """The model may be sound, but only XGBoost can score it; the text says why."""
-
-
-class DamagedError(ValueError):
-    """The model contradicts itself."""
 
 
 @dataclass(frozen=True)
@@ -100,45 +93,45 @@ def read_trees(
     Raises
     ------
     DamagedError
+        Also where XGBoost would go astray.
     UnsupportedError
-        Leaves of several sizes, or a tree that is too deep.
+        Leaves of several sizes, or a tree that is too deep. All but the leaves was checked.
     """
     if not documents:
         return _no_trees()
-    widths = {max(1, int(tree["tree_param"]["size_leaf_vector"])) for tree in documents}
-    if len(widths) > 1 or not widths <= {1, n_groups}:
-        raise UnsupportedError(f"its leaves hold {sorted(widths)} numbers each for {n_groups} outputs")
-    width = widths.pop()
-    left = [whole(tree["left_children"]) for tree in documents]
-    starts = np.concatenate([[0], np.cumsum([len(part) for part in left])])
-    joined = _Joined(documents, starts)
-    if min(map(len, left)) < 1:
+    joined = Joined(documents)
+    if min(joined.lengths) < 1:
         raise DamagedError("a tree has no nodes")
-    children = np.concatenate(left)
-    right = joined.whole("right_children")
-    base = np.repeat(starts[:-1], np.diff(starts))
-    count = np.repeat(np.diff(starts), np.diff(starts))
-    inner = children != -1
-    for side in (children, right):
-        if ((side[inner] < 0) | (side[inner] >= count[inner])).any():
+    starts = np.concatenate([[0], np.cumsum(joined.lengths)])
+    count = np.repeat(joined.lengths, joined.lengths)
+    base = np.repeat(starts[:-1], joined.lengths)
+    left, right = joined.whole("left_children"), joined.whole("right_children")
+    inner = left != -1
+    for side in (left, right):
+        if (inner & ((side < 0) | (side >= count))).any():
             raise DamagedError("a tree has a child outside its nodes")
-    order, level = _breadth_first(starts, children + base, right + base, inner)
-    tree_of = np.searchsorted(starts, order, "right") - 1
-    by_tree = np.argsort(tree_of, kind="stable")
-    order, level, tree_of = order[by_tree], level[by_tree], tree_of[by_tree]
-    offsets = np.searchsorted(tree_of, np.arange(len(documents) + 1)).astype(np.int64)
-    place = np.full(len(children), -1, np.int64)
-    place[order] = np.arange(len(order)) - offsets[tree_of]
-    inner = inner[order]
-    placed = np.where(inner, place[np.where(inner, (children + base)[order], 0)], -1)
-    features = joined.whole("split_indices")[order]
+    features = joined.whole("split_indices")
     if inner.any() and not 0 <= features[inner].min() <= features[inner].max() < n_features:
         raise DamagedError(f"a tree splits on a feature that is none of the model's {n_features}")
+    order, level = breadth_first(starts, left + base, right + base, inner)
+    tree_of = np.repeat(np.arange(len(documents)), joined.lengths)[order]
+    # Sorting numbers of 16 bits takes one pass.
+    by_tree = np.argsort(tree_of.astype(np.uint16) if len(documents) < 2**16 else tree_of, kind="stable")
+    order, level, tree_of = order[by_tree], level[by_tree], tree_of[by_tree]
+    offsets = np.zeros(len(documents) + 1, np.int64)
+    np.cumsum(np.bincount(tree_of, minlength=len(documents)), out=offsets[1:])
+    place = np.zeros(len(left), np.int64)
+    place[order] = np.arange(len(order)) - offsets[tree_of]
+    inner = inner[order]
+    placed = np.where(inner, place[np.where(inner, (left + base)[order], 0)], -1)
+    category, sets = _categories(joined, starts, order, inner)
     conditions = joined.numbers("split_conditions")[order]
+    default_left = joined.whole("default_left")[order].astype(bool)
+    width = _width(documents, n_groups)
     if width == 1:
         values = np.where(inner, np.float32(0), conditions)[:, None]
     else:
-        values = _vector_leaves(documents, order - starts[tree_of], offsets, inner, right[order], width)
+        values = _vector_leaves(documents, order - base[order], offsets, inner, right[order], width)
     if not np.isfinite(values).all():
         raise DamagedError("a leaf's value is not finite")
     if weights is not None:
@@ -146,94 +139,31 @@ def read_trees(
             values = values * weights[tree_of][:, None]
         if not np.isfinite(values).all():
             raise UnsupportedError("a weighted leaf is not finite")
-    category, sets = _categories(documents, joined, starts, order, inner)
-    depth = np.zeros(len(documents), np.int32)
-    np.maximum.at(depth, tree_of, level.astype(np.int32))
     return Trees(
         offsets=offsets,
         left=placed.astype(np.int32),
-        feature=np.where(inner, features, 0).astype(np.int32),
+        feature=np.where(inner, features[order], 0).astype(np.int32),
         threshold=np.where(inner & (category < 0), _comparable(conditions), np.float32(0)),
-        default_left=joined.whole("default_left")[order].astype(bool) & inner,
+        default_left=default_left & inner,
         category=category,
         sets=sets,
         values=np.ascontiguousarray(values, np.float32),
         group=np.where(width > 1, 0, groups).astype(np.int32),
-        depth=depth,
+        depth=level[offsets[1:] - 1].astype(np.int32),
     )
+
+
+def _width(documents: Sequence[Mapping[str, Any]], n_groups: int) -> int:
+    """How many numbers each leaf holds."""
+    widths = {max(1, int(tree["tree_param"]["size_leaf_vector"])) for tree in documents}
+    if len(widths) > 1 or not widths <= {1, n_groups}:
+        raise UnsupportedError(f"its leaves hold {sorted(widths)} numbers each for {n_groups} outputs")
+    return widths.pop()
 
 
 def _comparable(thresholds: NDArray[np.float32]) -> NDArray[np.float32]:
     """No number is below NaN, and none below -inf: the second has a place in an order."""
     return np.where(np.isnan(thresholds), np.float32(-np.inf), thresholds)
-
-
-def whole(values: Any) -> NDArray[np.int64]:
-    """An array of whole numbers from a document.
-
-    Raises
-    ------
-    DamagedError
-        Something else is there.
-    """
-    found = np.asarray(values)
-    if found.ndim != 1 or (len(found) and found.dtype.kind not in "iub"):
-        raise DamagedError("a list of whole numbers holds something else")
-    return found.astype(np.int64)
-
-
-def numbers(values: Any) -> NDArray[np.float32]:
-    """An array of float32 from a document, each number rounded once.
-
-    Raises
-    ------
-    DamagedError
-        Something else is there.
-    """
-    found = np.asarray(values)
-    if found.ndim != 1 or (len(found) and found.dtype.kind not in "iuf"):
-        raise DamagedError("a list of numbers holds something else")
-    with np.errstate(over="ignore"):
-        return found.astype(np.float32)
-
-
-class _Joined:
-    """One array of every tree, in a row."""
-
-    def __init__(self, documents: Sequence[Mapping[str, Any]], starts: NDArray[np.int64]) -> None:
-        self.documents = documents
-        self.lengths = np.diff(starts).tolist()
-
-    def whole(self, name: str) -> NDArray[np.int64]:
-        return np.concatenate(self._checked(name, [whole(tree[name]) for tree in self.documents]))
-
-    def numbers(self, name: str) -> NDArray[np.float32]:
-        return np.concatenate(self._checked(name, [numbers(tree[name]) for tree in self.documents]))
-
-    def _checked(self, name: str, parts: list[Any]) -> list[Any]:
-        if list(map(len, parts)) != self.lengths:
-            raise DamagedError(f"the list {name!r} of a tree has not one item for each node")
-        return parts
-
-
-def _breadth_first(
-    starts: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64], inner: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Reachable nodes and their levels, level by level through all trees at once."""
-    seen = np.zeros(len(left), bool)
-    front = starts[:-1]
-    order, levels = [], []
-    for level in range(DEEPEST + 2):
-        if seen[front].any() or len(np.unique(front)) != len(front):
-            raise DamagedError("a node of a tree has two parents, or is its own ancestor")
-        seen[front] = True
-        order.append(front)
-        levels.append(np.full(len(front), level))
-        split = front[inner[front]]
-        if not len(split):
-            return np.concatenate(order), np.concatenate(levels)
-        front = np.column_stack([left[split], right[split]]).ravel()
-    raise UnsupportedError(f"a tree is more than {DEEPEST:,} splits deep")
 
 
 def _vector_leaves(
@@ -244,31 +174,32 @@ def _vector_leaves(
     right: NDArray[np.int64],
     width: int,
 ) -> NDArray[np.float32]:
-    values = np.zeros((len(nodes), width), np.float32)
+    stored = []
     for i, tree in enumerate(documents):
         part = slice(offsets[i], offsets[i + 1])
         # From XGBoost 3.2 on, a leaf's right child says where its numbers lie.
         new = len(tree.get("leaf_weights", ())) > 0
-        stored = numbers(tree["leaf_weights"] if new else tree["base_weights"])
-        at = (right if new else nodes)[part]
-        leaf = ~inner[part]
-        if len(stored) % width or ((at[leaf] < 0) | (at[leaf] >= len(stored) // width)).any():
+        held = numbers(tree["leaf_weights"] if new else tree["base_weights"])
+        leaves = (right if new else nodes)[part][~inner[part]]
+        if len(held) % width or ((leaves < 0) | (leaves >= len(held) // width)).any():
             raise DamagedError("a leaf's numbers lie outside their list")
-        values[part][leaf] = stored.reshape(-1, width)[at[leaf]]
+        if len(leaves) > len(held) // width:
+            # So a small file can't ask for much memory.
+            raise DamagedError("two leaves share their numbers")
+        stored.append((part, leaves, held.reshape(-1, width)))
+    values = np.zeros((len(nodes), width), np.float32)
+    for part, leaves, rows in stored:
+        values[part][~inner[part]] = rows[leaves]
     return values
 
 
 def _categories(
-    documents: Sequence[Mapping[str, Any]],
-    joined: _Joined,
-    starts: NDArray[np.int64],
-    order: NDArray[np.int64],
-    inner: NDArray[np.bool_],
+    joined: Joined, starts: NDArray[np.int64], order: NDArray[np.int64], inner: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int32], tuple[NDArray[np.int64], ...]]:
     category = np.full(starts[-1], -1, np.int32)
     distinct: dict[bytes, int] = {}
     sets: list[NDArray[np.int64]] = []
-    for start, n_nodes, tree in zip(starts[:-1].tolist(), joined.lengths, documents, strict=True):
+    for start, n_nodes, tree in zip(starts[:-1].tolist(), joined.lengths, joined.documents, strict=True):
         nodes = whole(tree.get("categories_nodes", ()))
         if not len(nodes):
             continue
@@ -278,6 +209,8 @@ def _categories(
             raise DamagedError("a tree's lists of categories don't fit together")
         if (begins < 0).any() or (sizes < 0).any() or (begins > len(listed) - sizes).any():
             raise DamagedError("a set of categories lies outside its list")
+        if sizes.sum() > len(listed):
+            raise DamagedError("two sets of categories share a part of their list")
         if len(listed) and (listed.min() < 0 or listed.max() >= GREATEST_CATEGORY):
             raise DamagedError("a category is negative or too great")
         for node, begin, size in zip(nodes.tolist(), begins.tolist(), sizes.tolist(), strict=True):
@@ -287,10 +220,7 @@ def _categories(
                 distinct[key] = len(sets)
                 sets.append(found)
             category[start + node] = distinct[key]
-    types = [
-        tree.get("split_type", np.zeros(n, int)) for tree, n in zip(documents, joined.lengths, strict=True)
-    ]
-    by_set = np.concatenate(joined._checked("split_type", list(map(whole, types))))[order] == 1
+    by_set = joined.whole("split_type", 0)[order] == 1
     found = category[order]
     if ((found >= 0) != by_set)[inner].any():
         raise DamagedError("a split on categories has no set of them")

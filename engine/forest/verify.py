@@ -74,7 +74,8 @@ def rows_around(forest: Forest, rows: int = ROWS, seed: int = 0) -> NDArray[np.f
         nodes = inner[edges[feature] : edges[feature + 1]]
         chosen = rng.choice(nodes, _POOL) if len(nodes) > _POOL else nodes
         exact = trees.threshold[chosen][trees.category[chosen] < 0]
-        near = [exact, np.nextafter(exact, np.float32(np.inf)), np.nextafter(exact, np.float32(-np.inf))]
+        with np.errstate(over="ignore", under="ignore"):
+            near = [exact, *(np.nextafter(exact, np.float32(side)) for side in (np.inf, -np.inf))]
         codes = [trees.sets[number][:8] for number in np.unique(trees.category[chosen]) if number >= 0][:8]
         listed = np.concatenate([np.zeros(0), *codes, *([np.array([0.5, 2.0**24])] if codes else [])])
         beside = (listed[:, None] + [0.0, 1.0, -1.0, 0.25]).ravel()
@@ -167,20 +168,31 @@ def remembered(data: bytes, question: str, find_out: Callable[[], str | None]) -
     return answer
 
 
-@cache
 def _here() -> dict[str, str]:
     import llvmlite.binding as llvm
 
     from engine.expr import libm
     from engine.jit.target import level
 
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
     return {
-        "engine": digest.hexdigest()[:16],
+        "engine": sources_digest(Path(__file__).parents[1]),
         "xgboost": xgboost_version(),
         "processor": f"{llvm.get_host_cpu_name()} {level()}",
         "libm": libm.fingerprint(),
-        **{package: metadata.version(package) for package in ("numba", "llvmlite")},
+        **_packages(),
     }
+
+
+@cache
+def sources_digest(root: Path) -> str:
+    """Sixteen hex digits that change with what scores: the forest, compilation, the C library's binding."""
+    digest = hashlib.sha256()
+    for pattern in ("forest/*.py", "jit/*.py", "expr/libm.py"):
+        for path in sorted(root.glob(pattern)):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def _packages() -> dict[str, str]:
+    return {package: metadata.version(package) for package in ("numba", "llvmlite", "numpy")}

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from engine.forest.output import predict
 from engine.forest.trees import GREATEST_CATEGORY
-from engine.jit.lowlevel import float32s, int32s, int64s, stack, uint8s, uint64s
+from engine.jit.lowlevel import call, float32s, int32s, int64s, stack, uint8s, uint64s
+
+PREDICTED = 17
+"""Where the steps of its predictions lie in a row's context."""
 
 _int32 = np.int32
 _uint32 = np.uint32
@@ -46,9 +48,8 @@ def _step(nodes: Any, start: Any, at: Any, keys: Any, shift: Any, mask: Any) -> 
     return _uint64(low & mask) + _uint64(right)
 
 
-@register_jitable  # type: ignore[untyped-decorator]
-def walk_row(features: int, scores: int, model: int) -> None:
-    """Score one row.
+def walk_row(features: int, scores: int, model: int, a: int, b: int, c: int) -> None:
+    """Score one row. `engine.forest.kernels` compiles it; to numba a helper is code that is compiled twice.
 
     Parameters
     ----------
@@ -56,13 +57,16 @@ def walk_row(features: int, scores: int, model: int) -> None:
         Addresses of ``n_features`` and ``n_outputs`` float32.
     model : int
         The address of `engine.forest.row.Row.context`.
+    a, b, c : int
+        Nothing.
     """
     m = int64s(model)
     x = float32s(features)
     bits = int32s(features)
     keys = int32s(stack(4 * m[0]))
     n_groups = m[1]
-    margins = float32s(stack(4 * n_groups))
+    margins_at = stack(4 * n_groups)
+    margins = float32s(margins_at)
     used = int64s(m[3])
     keys[_uint64(0)] = _LEAST
     at = _uint64(1)
@@ -114,4 +118,4 @@ def walk_row(features: int, scores: int, model: int) -> None:
             group = groups[int(t) + i]
             for k in range(width):
                 margins[group + k] += values[place + k]
-    predict(m[16], margins, n_groups, float32s(scores))
+    call(m[16], 1, margins_at, scores, model + 8 * PREDICTED, margins_at, 0)

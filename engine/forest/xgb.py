@@ -195,12 +195,23 @@ class XGBoostScorer:
         features : float32 array, shape (n_features,)
         scores : float32 array, shape (n_outputs,)
             Written. Both arrays are C-contiguous and the caller's own: one thread at a time.
+
+        Raises
+        ------
+        ModelError
+            An array of another size or type.
         """
+        if features.shape != (self.n_features,) or scores.shape != (self.n_outputs,):
+            raise ModelError(
+                f"{self._where} takes {self.n_features} features for {self.n_outputs} scores, "
+                f"not shapes {features.shape} for {scores.shape}"
+            )
+        for array in (features, scores):
+            if array.dtype != np.float32 or not array.flags.c_contiguous:
+                raise ModelError(f"{self._where} takes and gives float32 side by side, not {array.dtype}")
         key = (features.ctypes.data, scores.ctypes.data)
         buffers = self._buffers.get(key)
         if buffers is None:
-            if features.shape != (self.n_features,) or features.dtype != np.float32:
-                raise ModelError(f"{self._where} takes {self.n_features} features, not {features.shape}")
             if len(self._buffers) >= _MOST_BUFFERS:
                 self._buffers.clear()
             buffers = self._buffers[key] = _Buffers(key[0], 1, self.n_features)

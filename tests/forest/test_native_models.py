@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.forest import oracle, verify
+from engine.forest.faults import UnsupportedError
 from engine.forest.forest import read_document, read_forest
 from engine.forest.native import NativeScorer
-from engine.forest.trees import UnsupportedError
 from tests.forest import zoo
 
 trainings = st.fixed_dictionaries(
@@ -78,22 +78,8 @@ def test_models_without_trees_keep_their_base_score_raw(objective: str) -> None:
         read_forest(read_document(data, "m"), "m", zoo.RELEASE)
 
 
-def _old_vector_leaves(document: dict[str, Any]) -> None:
-    """As XGBoost up to 3.1 stored them: every node's numbers in ``base_weights``."""
-    document["version"] = [3, 1, 0]
-    for tree in document["learner"]["gradient_booster"]["model"]["trees"]:
-        width = int(tree["tree_param"]["size_leaf_vector"])
-        leaves = np.reshape(tree.pop("leaf_weights"), (-1, width))
-        weights = np.zeros((len(tree["left_children"]), width))
-        for node, left in enumerate(tree["left_children"]):
-            if left == -1:
-                weights[node] = leaves[tree["right_children"][node]]
-                tree["right_children"][node] = -1
-        tree["base_weights"] = weights.ravel().tolist()
-
-
 def test_vector_leaves_of_older_releases() -> None:
-    data = zoo.edited("vector leaves", _old_vector_leaves)
+    data = zoo.edited("vector leaves", zoo.old_vector_leaves)
     x = zoo.hard_rows("vector leaves", 200)
     forest = read_forest(read_document(data, "m"), "m", zoo.RELEASE)
     # XGBoost 3.2 itself doesn't survive this form, so its answers are those to the newer one.

@@ -126,6 +126,18 @@ def test_one_follows_arrays_that_it_has_not_seen() -> None:
     assert bits(np.array(found)) == bits(scorer.many(features))
 
 
+def test_arrays_of_other_sizes_are_refused_wherever_they_lie() -> None:
+    scorer = XGBoostScorer(models.saved("softprob"), "m.ubj")
+    features, scores = np.zeros(12, np.float32), np.zeros(8, np.float32)
+    scorer.one(features[:6], scores[:4])
+    for x, out in ((features[:5], scores[:4]), (features[:6], scores[:3]), (features, scores[:4])):
+        with pytest.raises(ModelError, match=r"m\.ubj takes 6 features for 4 scores"):
+            scorer.one(x, out)
+    for x, out in ((features.view(np.int32)[:6], scores[:4]), (features[::2], scores[:4])):
+        with pytest.raises(ModelError, match=r"m\.ubj takes and gives float32 side by side"):
+            scorer.one(x, out)
+
+
 def test_rows_that_are_not_contiguous_are_copied() -> None:
     features = models.data(20)
     scorer = XGBoostScorer(models.saved("binary"))

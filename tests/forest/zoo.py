@@ -20,6 +20,7 @@ RELEASE = verify.release(xgboost.__version__)
 _LOSSGUIDE = {"grow_policy": "lossguide", "max_depth": 0}
 _CATEGORICAL = {"objective": "binary:logistic", "tree_method": "hist"}
 _QUANTILES = {"objective": "reg:quantileerror", "quantile_alpha": [0.1, 0.5, 0.9]}
+_VECTORS = {"objective": "reg:squarederror", "multi_strategy": "multi_output_tree"}
 _PROB = {"objective": "multi:softprob", "num_class": 4}
 
 MODELS: dict[str, dict[str, Any]] = {
@@ -50,7 +51,12 @@ MODELS: dict[str, dict[str, Any]] = {
     "vector classes": {**_PROB, "multi_strategy": "multi_output_tree", "tree_method": "hist"},
     "forest": {"objective": "binary:logistic", "num_parallel_tree": 3, "subsample": 0.7},
     "targets": {"objective": "reg:squarederror"},
-    "vector leaves": {"objective": "reg:squarederror", "multi_strategy": "multi_output_tree"},
+    "vector leaves": _VECTORS,
+    "vector leaves, lossguide": {**_VECTORS, **_LOSSGUIDE, "max_leaves": 60, "min_child_weight": 0},
+    "vector leaves, deep": {**_VECTORS, "max_depth": 13, "min_child_weight": 0, "max_bin": 1024},
+    "vector quantiles": {**_QUANTILES, "multi_strategy": "multi_output_tree"},
+    "labels": {"objective": "binary:logistic"},
+    "absolute targets": {"objective": "reg:absoluteerror"},
     "quantiles": _QUANTILES,
     "quantile": {"objective": "reg:quantileerror", "quantile_alpha": [0.3]},
     "poisson": {"objective": "count:poisson"},
@@ -71,6 +77,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "dart classes": {**_PROB, "booster": "dart", "rate_drop": 0.5},
     "one-hot categories": {**_CATEGORICAL, "max_cat_to_onehot": 100},
     "partitions": {**_CATEGORICAL, "max_cat_to_onehot": 1},
+    "partitions, deep": {**_CATEGORICAL, "max_cat_to_onehot": 1, "max_depth": 14, "min_child_weight": 0},
     "partitions, lossguide": {**_CATEGORICAL, "max_cat_to_onehot": 1, **_LOSSGUIDE, "max_leaves": 40},
 }
 
@@ -95,13 +102,15 @@ def _target(x: np.ndarray, kind: str) -> np.ndarray:
     objective = MODELS[kind]["objective"]
     if is_categorical(kind):
         return (((known[:, 0] * 7 + known[:, 1] * 3) % 11 + known[:, 2]) > 5).astype(float)
+    if kind == "labels":
+        return (np.column_stack([signal, known[:, 3] - signal, known[:, 4]]) > 0).astype(float)
     if objective.startswith("multi:"):
         return np.digitize(signal, [-0.7, 0.0, 0.7]).astype(float)
     if objective in ("count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "reg:squaredlogerror"):
         return np.floor(np.abs(signal) * 2) + 1
     if objective.startswith(("binary:", "rank:")) or objective == "reg:logistic":
         return (signal > 0).astype(float)
-    if kind in ("targets", "vector leaves"):
+    if kind in ("targets", "absolute targets") or kind.startswith("vector leaves"):
         return np.column_stack([signal, known[:, 3] - signal, known[:, 4]])
     return signal
 
@@ -159,3 +168,37 @@ def edited(kind: str, change: Any) -> bytes:
 
 def bits(scores: np.ndarray) -> bytes:
     return np.ascontiguousarray(scores, np.float32).tobytes()
+
+
+def old_vector_leaves(document: dict[str, Any]) -> None:
+    """As XGBoost up to 3.1 stored them: every node's numbers in ``base_weights``."""
+    document["version"] = [3, 1, 0]
+    for tree in document["learner"]["gradient_booster"]["model"]["trees"]:
+        width = int(tree["tree_param"]["size_leaf_vector"])
+        leaves = np.reshape(tree.pop("leaf_weights"), (-1, width))
+        weights = np.zeros((len(tree["left_children"]), width))
+        for node, left in enumerate(tree["left_children"]):
+            if left == -1:
+                weights[node] = leaves[tree["right_children"][node]]
+                tree["right_children"][node] = -1
+        tree["base_weights"] = weights.ravel().tolist()
+
+
+def forest_of(data: bytes) -> Forest:
+    """The forest of a model in bytes."""
+    return read_forest(read_document(data, "m"), "m", RELEASE)
+
+
+def one_by_one(scorer: Any, x: np.ndarray) -> np.ndarray:
+    """Scores of rows, each alone."""
+    found = np.empty((len(x), scorer.n_outputs), np.float32)
+    for row, scores in zip(x, found, strict=True):
+        scorer.one(row, scores)
+    return found
+
+
+def trees(document: Any) -> list[dict[str, Any]]:
+    """The trees of a model's document, with the place where new ones go."""
+    booster = document["learner"]["gradient_booster"]
+    found: list[dict[str, Any]] = booster.get("gbtree", booster)["model"]["trees"]
+    return found
