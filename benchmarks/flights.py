@@ -46,6 +46,22 @@ def features_of(pipeline: engine.Pipeline, table: pa.Table) -> dict[str, NDArray
     return {name: found[name].to_numpy().astype(float) for name in names}
 
 
+class Seen:
+    """A scorer that keeps the features it was given."""
+
+    def __init__(self, scorer: Any) -> None:
+        self._scorer = scorer
+        self.n_outputs = scorer.n_outputs
+        self.used = scorer.used
+        self.features: list[NDArray[np.float32]] = []
+
+    def many(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores of shape (n_rows, n_outputs)."""
+        self.features.append(features.copy(order="F"))
+        scores: NDArray[np.float32] = self._scorer.many(features)
+        return scores
+
+
 class Peer:
     """scikit-learn's preparation, fitted on the same rows, in front of the engine's own trees.
 

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 import engine
-from benchmarks.flights import Peer, fit_flights
+from benchmarks.flights import Peer, Seen, fit_flights
 from benchmarks.measure import machine, seconds_of
 from engine.compile.folding import fold_models
 from engine.compile.layout import lay_out
@@ -35,7 +35,6 @@ from engine.decode import TableDecoder
 from engine.demo import read_flights
 from engine.runtime.batch import run_batch
 from engine.runtime.io import open_sink, open_source
-from engine.stage import Scorer
 
 PHASES = ("reading", "decoding", "preparation", "scoring", "writing")
 """What the engine does to rows, in order."""
@@ -112,25 +111,11 @@ def same_bits(mine: NDArray[Any], theirs: NDArray[Any]) -> None:
         raise SystemExit("the two sides don't do the same work")
 
 
-class _Seen:
-    """A scorer that keeps the features it was given."""
-
-    def __init__(self, scorer: Scorer) -> None:
-        self._scorer = scorer
-        self.n_outputs = scorer.n_outputs
-        self.used = scorer.used
-        self.features: list[NDArray[np.float32]] = []
-
-    def many(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        self.features.append(features.copy(order="F"))
-        return self._scorer.many(features)
-
-
 def phases(pipeline: engine.Pipeline, source: Path, to: Path) -> dict[str, float]:
     """Seconds of one thread in each phase of the same work; preparation is the program's less scoring's."""
     layout, scorers = fold_models(lay_out(pipeline.trace, pipeline.scorers), pipeline.scorers)
     ((label, scorer),) = scorers.items()
-    seen: Any = _Seen(scorer)
+    seen: Any = Seen(scorer)
     looking = Program(layout, {label: seen})
     program = pipeline.program
     decoder = TableDecoder(pipeline.plan.inputs, layout.reads, layout.vocabularies, as_stored=layout.reads)
