@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -66,6 +67,7 @@ class NativeScorer:
         self.block_model = self._blocks.context.ctypes.data
         self._many = block.call
         self._here = threading.local()
+        self._pool: tuple[int, ThreadPoolExecutor | None] = (0, None)
         part = _WORTH_A_THREAD // max(1, len(forest.trees.left))
         self._part = max(2, part // BLOCK) * BLOCK
 
@@ -89,15 +91,23 @@ class NativeScorer:
             return scores
         edges = (np.linspace(0, len(rows) // self._part, parts + 1).astype(int) * self._part).tolist()
         edges[-1] = len(rows)
-        with ThreadPoolExecutor(parts - 1) as pool:
-            running = [
-                pool.submit(self._block, rows[edges[i] : edges[i + 1]], scores[edges[i] : edges[i + 1]])
-                for i in range(1, parts)
-            ]
-            self._block(rows[: edges[1]], scores[: edges[1]])
+        helpers = self._helpers()
+        running = [
+            helpers.submit(self._block, rows[edges[i] : edges[i + 1]], scores[edges[i] : edges[i + 1]])
+            for i in range(1, parts)
+        ]
+        self._block(rows[: edges[1]], scores[: edges[1]])
         for part in running:
             part.result()
         return scores
+
+    def _helpers(self) -> ThreadPoolExecutor:
+        """Threads that stay, because each has memory of its own for blocks; a forked process has none yet."""
+        process, pool = self._pool
+        if pool is None or process != os.getpid():
+            pool = ThreadPoolExecutor(max(1, len(os.sched_getaffinity(0)) - 1), thread_name_prefix="score")
+            self._pool = os.getpid(), pool
+        return pool
 
     def one(self, features: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
         """Score one row in place; see `engine.stage.Scorer`.
