@@ -144,6 +144,21 @@ VERBS = (
         pipeline=False,
         names=True,
     ),
+    Verb(
+        "new",
+        "something to begin with, which runs: a stage with its test, or a whole project",
+        "stage NAME kind=KIND [dir=DIR] | project NAME",
+        ("kind",),
+        (
+            ("stage NAME", "a stage, its test, a pipeline that uses it, and rows to try it on"),
+            ("kind=KIND", "column, row, schema, filter, score, group or array"),
+            ("dir=DIR", "the folder of stages (plugins)"),
+            ("project NAME", "a folder with a pipeline, a stage, tests and data"),
+        ),
+        ("engine new stage per_room kind=row", "engine new project houses"),
+        pipeline=False,
+        names=True,
+    ),
 )
 
 _FLAGS = (
