@@ -128,10 +128,16 @@ VERBS = (
     ),
     Verb(
         "explain",
-        "the compiled pipeline: stages, columns, what was fused and pruned",
+        "the compiled pipeline: stages, columns, what was fused and pruned; where its time goes",
         "bundle=PATH | pipeline=NAME [overrides]",
-        ("plugins", "bundle", "kernel", "experiment"),
-        (_BUNDLE, _PIPELINE, ("kernel=true", "print the emitted source, too"), _CHANGE),
+        ("plugins", "bundle", "kernel", "profile", "source", "experiment"),
+        (
+            _BUNDLE,
+            _PIPELINE,
+            ("kernel=true", "print the emitted source, too"),
+            ("profile=true", "instead: run rows of source.path, and print the time by stage"),
+            _CHANGE,
+        ),
         ("engine explain bundle=bundles/flights", "engine explain pipeline=flights ~stages.squeeze"),
     ),
     Verb(
