@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.errors import UserError
+from engine.registry import Registry
 from engine.scaffold.files import check_name, fill, sample_rows, write_new
 from engine.scaffold.stage import Begun
 
@@ -39,6 +40,8 @@ def new_project(name: str, where: Path) -> Begun:
         The name won't do, or something of this name is there already.
     """
     check_name(name, "a project")
+    if name in Registry().names():
+        raise UserError(f"{name!r} is a stage's name already; give the project another")
     folder = where / name
     if folder.exists() or folder.is_symlink():
         raise UserError(f"{folder}: there already, and nothing is overwritten; give another name")

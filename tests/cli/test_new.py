@@ -120,6 +120,7 @@ def test_a_stage_goes_into_the_project_around_it(
         (["stage", "x", "kind=row", "dir=../out"], "must be a folder below"),
         (["project", "x", "kind=row"], "engine new project doesn't take 'kind'. It takes a name alone"),
         (["project", "9lives"], "a project is named in small letters"),
+        (["project", "clip"], "'clip' is a stage's name"),
         (["project", "taken"], "there already, and nothing is overwritten"),
     ],
 )
