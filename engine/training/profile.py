@@ -68,11 +68,12 @@ def _row(part: str, name: str, values: Values) -> Mapping[str, object]:
     there = there[np.isfinite(there)]
     if not len(there):
         return row | {"kind": kind}
-    return row | {
-        "kind": kind,
-        "mean": float(there.mean()),
-        "quantiles": np.quantile(there, QUANTILES).tolist(),
-    }
+    with np.errstate(over="ignore", invalid="ignore"):  # the largest numbers have no finite mean
+        return row | {
+            "kind": kind,
+            "mean": float(there.mean()),
+            "quantiles": np.quantile(there, QUANTILES).tolist(),
+        }
 
 
 def _is_boolean(values: Values) -> bool:

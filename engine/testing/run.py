@@ -1,9 +1,11 @@
-"""What the author of a stage tests it with."""
+"""A stage run on plain values, as its author tries it out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +23,38 @@ from engine.stage import FitContext, Part, SchemaStage, ScoreStage
 from engine.values import FIRST, MISSING, NAT, UNKNOWN, Categories, Values
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What `run_stage` was called with."""
+
+    use: str
+    data: Mapping[str, Sequence[Any]]
+    columns: tuple[str, ...] | None
+    into: str | None
+    drop: bool
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    registry: Registry
+    calls: list[Call] = field(default_factory=list)
+
+
+_WATCH: ContextVar[_Watch | None] = ContextVar("_WATCH", default=None)
+
+
+@contextmanager
+def watched(registry: Registry) -> Iterator[list[Call]]:
+    """Note what `run_stage` is called with, and find stages in this registry where none is given."""
+    watch = _Watch(registry)
+    token = _WATCH.set(watch)
+    try:
+        yield watch.calls
+    finally:
+        _WATCH.reset(token)
 
 
 def run_stage(
@@ -67,6 +101,11 @@ def run_stage(
     >>> run_stage("clip", {"x": [-5.0, 0.5]}, lo=0)
     {'x': [0.0, 0.5]}
     """
+    watch = _WATCH.get()
+    if watch is not None:
+        selectors = None if columns is None else tuple(columns)
+        watch.calls.append(Call(use, dict(data), selectors, into, drop, dict(options)))
+        registry = registry or watch.registry
     stage = (registry or Registry()).load(use)(**options)
     if isinstance(stage, ScoreStage):
         raise UserError(f"{use!r} is a score stage, and run_stage runs the others")

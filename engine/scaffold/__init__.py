@@ -1,0 +1,1 @@
+"""What `engine new` writes: the texts in ``stage/`` and ``project/``, with names filled in."""
