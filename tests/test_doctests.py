@@ -23,7 +23,7 @@ def _modules() -> list[str]:
         if not m.name.startswith("engine.plugins.")
     ]
     return sorted(
-        {*own, *(Registry().source(name).module for name in Registry().names())} - {"engine.__main__"}
+        {*own, *(Registry().definition(name).module for name in Registry().names())} - {"engine.__main__"}
     )
 
 
@@ -35,5 +35,5 @@ def test_examples(name: str) -> None:
 
 @pytest.mark.parametrize("name", Registry().names())
 def test_every_built_in_stage_has_an_example(name: str) -> None:
-    module = importlib.import_module(Registry().source(name).module)
+    module = importlib.import_module(Registry().definition(name).module)
     assert ">>>" in (Registry().load(name).__doc__ or ""), module.__file__

@@ -1,4 +1,4 @@
-"""``engine stages [NAME…]``: every stage, or some of them in full."""
+"""``engine stages [NAME…]``: every plugin, or some of them in full."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from engine.cli.arguments import Arguments
 from engine.cli.output import aligned, result, result_json
 from engine.errors import UserError, listing
 from engine.registry import Registry
-from engine.stage import ColumnStage, RowStage, SchemaStage, ScoreStage, Stage
-
-_KINDS: tuple[type[Stage], ...] = (ColumnStage, RowStage, SchemaStage, ScoreStage)
+from engine.stage import Stage
 
 
 def run(arguments: Arguments) -> int:
-    """Print the stages that configs can use."""
-    registry = _registry(arguments)
+    """Print the plugins that configs can use."""
+    registry = registry_for(arguments)
     if arguments.words:
         known = [describe(registry, name) for name in dict.fromkeys(arguments.words)]
         if arguments.json:
@@ -31,14 +29,15 @@ def run(arguments: Arguments) -> int:
         return 0
     rows = [["STAGE", "KIND", "FROM", ""]]
     rows += [
-        [item["name"], item["kind"] or "broken", item["place"], item["error"] or item["summary"]]
+        [item["name"], item["kind"] or "broken", _from(item), item["error"] or item["summary"]]
         for item in listed
     ]
     result(aligned(rows))
     return 0
 
 
-def _registry(arguments: Arguments) -> Registry:
+def registry_for(arguments: Arguments) -> Registry:
+    """The registry with the folders that were typed as ``plugins=[…]``."""
     if not arguments.overrides and arguments.config_dir is None:
         return Registry()
     from engine.config.compose import compose
@@ -84,7 +83,6 @@ def describe(registry: Registry, name: str) -> dict[str, Any]:
         )
     return {
         **_listed(registry, name),
-        "version": cls.version,
         "documentation": inspect.getdoc(cls) or "",
         "columns": _columns(cls),
         "options": options,
@@ -93,18 +91,28 @@ def describe(registry: Registry, name: str) -> dict[str, Any]:
 
 def _listed(registry: Registry, name: str) -> dict[str, Any]:
     """A line of the list; a stage that can't be imported says why."""
-    found: dict[str, Any] = {"name": name, "kind": None, "summary": "", "place": "", "error": None}
+    found: dict[str, Any] = dict.fromkeys(("name", "kind", "version", "from", "place", "file", "error"))
+    found |= {"name": name, "summary": ""}
     try:
-        found["place"] = registry.source(name).place
+        where = registry.definition(name)
+        found |= {"from": where.origin, "place": where.place, "file": where.file or None}
         cls = registry.load(name)
     except UserError as error:
         return found | {"error": str(error).splitlines()[0]}
     summary = (inspect.getdoc(cls) or "").strip().split("\n", 1)[0].replace("``", "")
-    return found | {"kind": _kind(cls), "summary": summary}
+    return found | {"kind": _kind(cls), "version": cls.version, "summary": summary}
+
+
+def _from(item: dict[str, Any]) -> str:
+    """Where a plugin comes from, in a word or two; of the user's own the file."""
+    if item["from"] is None:
+        return "two places"
+    return str(item["place"] if item["from"] == "folder" else item["from"])
 
 
 def _kind(cls: type[Stage]) -> str:
-    return next((kind.__name__ for kind in _KINDS if issubclass(cls, kind)), cls.__mro__[1].__name__)
+    """The base in engine/stage.py that its author chose."""
+    return next(base.__name__ for base in cls.__mro__ if base.__module__ == Stage.__module__)
 
 
 def _columns(cls: type[Stage]) -> dict[str, Any] | None:
@@ -114,7 +122,8 @@ def _columns(cls: type[Stage]) -> dict[str, Any] | None:
 
 
 def _in_full(item: dict[str, Any]) -> str:
-    lines = [f"{item['name']}: {item['kind']}, version {item['version']}, from {item['place']}", ""]
+    place = item["place"] if item["from"] in item["place"] else f"{item['place']} ({item['from']})"
+    lines = [f"{item['name']}: {item['kind']}, version {item['version']}, from {place}", ""]
     lines += [f"  {line}".rstrip() for line in item["documentation"].splitlines()]
     lines += ["", "columns"]
     columns = item["columns"]

@@ -136,7 +136,7 @@ def _planned(read: Reader, one: _Declared, registry: Registry) -> PlannedStage |
     where = f"stages.{one.label}"
     try:
         cls = registry.load(one.use)
-        defined = registry.source(one.use).place
+        defined = registry.definition(one.use).place
     except PluginError as error:
         first, *rest = str(error).splitlines()
         read.wrong(f"{where}.use", first, *(line.strip() for line in rest))
