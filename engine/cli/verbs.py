@@ -144,6 +144,21 @@ VERBS = (
         pipeline=False,
         names=True,
     ),
+    Verb(
+        "schema",
+        "JSON Schema of the config: an editor completes and checks pipeline files by it",
+        "[plugins=[DIR]] > FILE",
+        ("plugins",),
+        (
+            ("plugins=[DIR]", "folders with stages of your own: the schema knows them, too"),
+            ("> FILE", "keep it, as engine.schema.json in your project; then write into each pipeline file,"),
+            ("", "below its first line, the path from there: in conf/pipeline/NAME.yaml"),
+            ("", "# yaml-language-server: $schema=../../engine.schema.json"),
+            ("", "(VS Code's YAML extension reads it, and every editor with yaml-language-server)"),
+        ),
+        ("engine schema > engine.schema.json",),
+        pipeline=False,
+    ),
 )
 
 _FLAGS = (
