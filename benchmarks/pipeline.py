@@ -40,7 +40,7 @@ from engine.stage import Scorer
 PHASES = ("reading", "decoding", "preparation", "scoring", "writing")
 """What the engine does to rows, in order."""
 
-_BATCH = 65_536
+_BATCH = 131_072
 _PACKAGES = ("xgboost", "scikit-learn", "pandas", "pyarrow", "numba", "numpy")
 
 
@@ -112,31 +112,33 @@ def same_bits(mine: NDArray[Any], theirs: NDArray[Any]) -> None:
         raise SystemExit("the two sides don't do the same work")
 
 
-class _Timed:
-    """A scorer that knows how long it took."""
+class _Seen:
+    """A scorer that keeps the features it was given."""
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
         self.n_outputs = scorer.n_outputs
         self.used = scorer.used
-        self.seconds = 0.0
+        self.features: list[NDArray[np.float32]] = []
 
     def many(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        start = time.perf_counter()
-        scores = self._scorer.many(features)
-        self.seconds += time.perf_counter() - start
-        return scores
+        self.features.append(features.copy(order="F"))
+        return self._scorer.many(features)
 
 
 def phases(pipeline: engine.Pipeline, source: Path, to: Path) -> dict[str, float]:
-    """Seconds of one thread in each phase of the same work."""
+    """Seconds of one thread in each phase of the same work; preparation is the program's less scoring's."""
     layout, scorers = fold_models(lay_out(pipeline.trace, pipeline.scorers), pipeline.scorers)
-    timed: dict[str, Any] = {label: _Timed(scorer) for label, scorer in scorers.items()}
-    program = Program(layout, timed)
-    decoder = TableDecoder(pipeline.plan.inputs, layout.reads, layout.vocabularies)
+    ((label, scorer),) = scorers.items()
+    seen: Any = _Seen(scorer)
+    looking = Program(layout, {label: seen})
+    program = pipeline.program
+    decoder = TableDecoder(pipeline.plan.inputs, layout.reads, layout.vocabularies, as_stored=layout.reads)
+    categories = [name for name, kind in pipeline.inputs.items() if kind == "category"]
+    coded = [*categories, *(name for name in pipeline.plan.keep if name not in pipeline.inputs)]
     answers = []
     found = dict.fromkeys(PHASES, 0.0)
-    batches = open_source(_file(source)).batches(list(pipeline.reads), _BATCH)
+    batches = open_source(_file(source)).batches(list(pipeline.reads), _BATCH, coded)
     clock = time.perf_counter
     while True:
         start = clock()
@@ -146,15 +148,21 @@ def phases(pipeline: engine.Pipeline, source: Path, to: Path) -> dict[str, float
             break
         start = clock()
         decoded = decoder.decode(batch)
+        columns = {**decoded.columns, **decoded.stored}
         found["decoding"] += clock() - start
+        seen.features.clear()
+        looking.many(decoded.rows, columns)
         start = clock()
-        scored: Any = program.many(decoded.rows, decoded.columns)["score"]
-        found["preparation"] += clock() - start
+        for features in seen.features:
+            scorer.many(features)
+        scoring = clock() - start
+        found["scoring"] += scoring
+        start = clock()
+        scored: Any = program.many(decoded.rows, columns)["score"]
+        found["preparation"] += clock() - start - scoring
         answers.append(pipeline.score_batch(batch)[0])
         if not np.array_equal(scored, answers[-1]["score"].to_numpy()):
             raise SystemExit("the phases don't do the pipeline's work")
-    found["scoring"] = sum(scorer.seconds for scorer in timed.values())
-    found["preparation"] -= found["scoring"]
     start = clock()
     with open_sink(_file(to)).open(answers[0].schema) as writer:
         for answer in answers:

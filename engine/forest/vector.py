@@ -269,8 +269,8 @@ def _leaf_numbers(builder: Any, level: str, bits: Any, depth: int) -> Any:
     for number in range(depth):
         word = load(builder, ir.IntType(TILE), plus(builder, bits, MASK * number), TILE // 8)
         one = builder.bitcast(word, ir.VectorType(ir.IntType(1), TILE))
-        value = 2 ** (depth - 1 - number)
-        index = builder.or_(index, builder.select(one, constant(kind, value, TILE), constant(kind, 0, TILE)))
+        more = builder.add(index, constant(kind, 2 ** (depth - 1 - number), TILE))
+        index = builder.select(one, more, index)
     return index
 
 

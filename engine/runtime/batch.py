@@ -1,12 +1,10 @@
-"""One source to one sink: read, score in threads, write in order."""
+"""One source to one sink: read, score and write in threads, in order."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +19,13 @@ from engine.runtime.io.apart import check_apart
 from engine.runtime.io.files import reason
 from engine.runtime.io.sink import FileSink
 from engine.runtime.io.source import Source
+from engine.runtime.line import in_order
 from engine.runtime.rejects import Rejects, RejectsWriter, rejects_path
 from engine.schema import Kind
 from engine.values import BadValue
 
-_BEHIND = 4
-"""Batches that wait to be written, at most: a row group is written at once, and takes a while."""
-
+_MOST_ROWS, _LEAST_ROWS = 1 << 17, 1 << 14
+"""Rows of a batch: with more, batches leave the caches; with fewer, what is done for each counts."""
 Progress = Callable[[int, int | None], None]
 
 
@@ -94,7 +92,7 @@ def run_batch(
     sink: FileSink,
     *,
     rejects: Rejects | None = None,
-    batch_rows: int = 131_072,
+    batch_rows: int | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> BatchSummary:
@@ -109,10 +107,10 @@ def run_batch(
     sink : FileSink
     rejects : Rejects, optional
         How many rows may be refused and where they go; none may, unless given.
-    batch_rows : int
-        Rows that are read and scored at a time.
+    batch_rows : int, optional
+        Rows that are read and scored at a time; None is 131,072, or fewer for a small source.
     threads : int, optional
-        Batches that are scored at the same time; None is one for each processor.
+        How many read, score and write in turn; None is one for each processor.
     progress : callable, optional
         ``progress(rows_done, rows_total)``; the total is None where it isn't known.
 
@@ -129,6 +127,7 @@ def run_batch(
     started = time.perf_counter()
     rejects = rejects or Rejects()
     threads = threads or len(os.sched_getaffinity(0))
+    batch_rows = batch_rows or _batch_rows(source.rows, threads)
     schema = check_batch(pipeline, source, sink, rejects)
     columns = tuple(name for name in pipeline.reads if name in set(source.schema.names))
     count = _Count()
@@ -138,12 +137,13 @@ def run_batch(
         writer = stack.enter_context(sink.open(schema))
         # left, and so committed, before the output: where an output is, no row is lost
         stack.enter_context(refused)
-        # some batches are written while the next are read; left first: nothing is written after a failure
-        behind = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="write"))
-        written: deque[Future[None]] = deque()
-        for batch, answer, bad in _scored(
-            pipeline, source, columns, _coded(pipeline, schema, sink), batch_rows, threads
-        ):
+
+        def score(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[BadValue]]:
+            answer, bad = pipeline.score_batch(batch, text=source.text)
+            return _conform(answer, schema, source.path, sink.takes_coded), bad
+
+        def settle(batch: pa.RecordBatch, scored: tuple[pa.RecordBatch, list[BadValue]]) -> None:
+            answer, bad = scored
             rejected = refused.add(batch, count.rows, bad)
             if answer.num_rows + rejected != batch.num_rows:
                 raise RuntimeError(
@@ -153,15 +153,13 @@ def run_batch(
             count.rows += batch.num_rows
             count.rejected += rejected
             refused.check(count.rows)
-            if len(written) == _BEHIND:
-                written.popleft().result()
-            conformed = _conform(answer, schema, source.path, sink.takes_coded)
-            written.append(behind.submit(writer.write, conformed))
+            writer.write(answer)
             count.written += answer.num_rows
             if progress is not None:
                 progress(count.rows, source.rows)
-        for write in written:
-            write.result()
+
+        batches = source.batches(columns, batch_rows, _coded(pipeline, schema, sink))
+        in_order(batches, score, settle, threads)
         refused.check(count.rows, final=True)
         if source.rows is not None and source.rows != count.rows:
             raise DataError(
@@ -208,6 +206,13 @@ def _check(pipeline: BatchPipeline, source: Source, sink: FileSink, rejects: Rej
     check_apart(source, sink.path, rejects_path(rejects, sink))
 
 
+def _batch_rows(rows: int | None, threads: int) -> int:
+    """Some batches for each thread, so that reading, scoring and writing overlap in a small source, too."""
+    if rows is None:
+        return _MOST_ROWS
+    return min(_MOST_ROWS, max(_LEAST_ROWS, -(-rows // (4 * threads))))
+
+
 def _coded(pipeline: BatchPipeline, schema: pa.Schema, sink: FileSink) -> list[str]:
     """Columns that had better come as the dictionaries which they may lie in.
 
@@ -218,31 +223,6 @@ def _coded(pipeline: BatchPipeline, schema: pa.Schema, sink: FileSink) -> list[s
     if sink.takes_coded:
         coded += [name for name in plan.keep if pt.is_string(schema.field(name).type)]
     return coded
-
-
-def _scored(
-    pipeline: BatchPipeline,
-    source: Source,
-    columns: Sequence[str],
-    coded: Sequence[str],
-    batch_rows: int,
-    threads: int,
-) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch, list[BadValue]]]:
-    """Batches with their answers, in order; at most ``threads + 1`` batches are under way."""
-    waiting: deque[tuple[pa.RecordBatch, Future[tuple[pa.RecordBatch, list[BadValue]]]]] = deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="score") as pool:
-        try:
-            for batch in source.batches(columns, batch_rows, coded):
-                waiting.append((batch, pool.submit(pipeline.score_batch, batch, text=source.text)))
-                if len(waiting) > threads:
-                    first, future = waiting.popleft()
-                    yield first, *future.result()
-            while waiting:
-                first, future = waiting.popleft()
-                yield first, *future.result()
-        finally:
-            for _, future in waiting:
-                future.cancel()
 
 
 def _conform(answer: pa.RecordBatch, schema: pa.Schema, path: Path, takes_coded: bool) -> pa.RecordBatch:

@@ -13,7 +13,7 @@ import pyarrow.types as pt
 from engine.runtime.io.files import reading, writing
 
 _BUFFER = 1 << 20
-_GROUP_ROWS = 1 << 18
+_GROUP_ROWS = 1 << 17
 
 
 class ParquetReader:
@@ -100,9 +100,7 @@ class ParquetPart:
 
     def _flush(self) -> None:
         given = [
-            pa.chunked_array(
-                [batch.column(i) for batch in self._waiting], None if self._waiting else field.type
-            )
+            _together([batch.column(i) for batch in self._waiting], field.type)
             for i, field in enumerate(self._schema)
         ]
         self._waiting, self._rows = [], 0

@@ -1,0 +1,107 @@
+"""Work in threads, with what comes of it in order."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Generic, TypeVar
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+_END: Any = object()
+
+
+def in_order(
+    items: Iterator[_T], work: Callable[[_T], _R], settle: Callable[[_T, _R], None], threads: int
+) -> None:
+    """Take each item, work on it, and settle the outcome.
+
+    Every thread does all three in turn, so that there are no more threads than work for them, and an item
+    stays in the caches of one processor. Items are taken one at a time, and settled one at a time in the
+    order in which they were taken; work on several goes on at once.
+
+    Parameters
+    ----------
+    items : iterator
+    work : callable
+        ``work(item)``, from several threads.
+    settle : callable
+        ``settle(item, outcome)``.
+    threads : int
+        This one included. Twice as many items are under way, at most.
+
+    Raises
+    ------
+    BaseException
+        What any of them raised first. Nothing is settled after that.
+
+    Examples
+    --------
+    >>> found = []
+    >>> in_order(iter("abc"), str.upper, lambda item, outcome: found.append(item + outcome), 2)
+    >>> found
+    ['aA', 'bB', 'cC']
+    """
+    line = _Line(items, work, settle, 2 * threads)
+    with ThreadPoolExecutor(max(threads - 1, 1)) as pool:
+        for _ in range(threads - 1):
+            pool.submit(line.run)
+        line.run()
+    if line.error is not None:
+        raise line.error
+
+
+class _Line(Generic[_T, _R]):
+    def __init__(
+        self, items: Iterator[_T], work: Callable[[_T], _R], settle: Callable[[_T, _R], None], most: int
+    ) -> None:
+        self.error: BaseException | None = None
+        self._items = items
+        self._work = work
+        self._settle = settle
+        self._most = most
+        self._taking = threading.Lock()
+        self._changed = threading.Condition()
+        self._taken = self._settled = 0
+        self._settling = False
+        self._ready: dict[int, tuple[_T, _R]] = {}
+
+    def run(self) -> None:
+        """What each thread does."""
+        try:
+            while (taken := self._take()) is not None:
+                number, item = taken
+                outcome = self._work(item)
+                with self._changed:
+                    self._ready[number] = item, outcome
+                while (ready := self._next()) is not None:
+                    self._settle(*ready)
+                    with self._changed:
+                        self._settling = False
+                        self._settled += 1
+                        self._changed.notify_all()
+        except BaseException as error:
+            with self._changed:
+                self.error = self.error or error
+                self._changed.notify_all()
+
+    def _take(self) -> tuple[int, _T] | None:
+        with self._taking:
+            with self._changed:
+                self._changed.wait_for(lambda: self.error or self._taken - self._settled < self._most)
+                if self.error:
+                    return None
+            item = next(self._items, _END)
+            if item is _END:
+                return None
+            self._taken += 1
+            return self._taken - 1, item
+
+    def _next(self) -> tuple[_T, _R] | None:
+        """The outcome that is to be settled now, by this thread alone, if it is there."""
+        with self._changed:
+            if self.error or self._settling or self._settled not in self._ready:
+                return None
+            self._settling = True
+            return self._ready.pop(self._settled)
