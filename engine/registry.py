@@ -12,6 +12,9 @@ from types import MappingProxyType
 from typing import Any
 
 from engine.errors import UserError, did_you_mean, fault, listing
+from engine.scorer import ScorerPlugin
+from engine.sink import SinkPlugin
+from engine.source import SourcePlugin
 from engine.stage import Stage
 
 ENVIRONMENT = "ENGINE_PLUGINS"
@@ -47,7 +50,15 @@ class PluginKind:
 
 
 KINDS: Mapping[str, PluginKind] = MappingProxyType(
-    {kind.name: kind for kind in (PluginKind("stage", "", Stage),)}
+    {
+        kind.name: kind
+        for kind in (
+            PluginKind("stage", "", Stage),
+            PluginKind("source", "sources", SourcePlugin),
+            PluginKind("sink", "sinks", SinkPlugin),
+            PluginKind("scorer", "scorers", ScorerPlugin),
+        )
+    }
 )
 """The kinds of plugin by name."""
 
@@ -134,9 +145,11 @@ class Registry:
         known = self._found[kind]
         found = known.get(name)
         if not found:
+            others = [f"there is a {other} of that name" for other in KINDS if name in self._found[other]]
             raise PluginError(
                 f"no {kind} is called {name!r}.{did_you_mean(name, known)}\n"
-                f"  {kind}s: {listing(self.names(kind), 40)}"
+                + "".join(f"  {line}\n" for line in others)
+                + f"  {kind}s: {listing(self.names(kind), 40)}"
             )
         if len(found) > 1:
             how_many = {2: "two", 3: "three"}.get(len(found), str(len(found)))
@@ -200,6 +213,16 @@ class Registry:
                     "told of it; rename the folder"
                 )
         return {ENVIRONMENT: os.pathsep.join(self.folders)}
+
+
+def process_registry() -> Registry:
+    """The plugins that this process has come to know: of every folder that a registry was made with.
+
+    For plugins that look other plugins up; they are not told what registry they were found in.
+    """
+    import engine.plugins
+
+    return Registry(folder for folder in engine.plugins.__path__ if folder not in engine.plugins.BUILT_IN)
 
 
 def _is_plugin(item: Any, base: type[Any]) -> bool:

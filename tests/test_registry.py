@@ -208,7 +208,7 @@ def test_the_command_line_lives_with_a_broken_plugin(tmp_path: Path) -> None:
     write(tmp_path / "own", "clip")
     listed = command("stages", f"plugins=[{tmp_path / 'own'}]")
     assert (listed.returncode, listed.stderr) == (0, "")
-    lines = {line.split()[0]: line for line in listed.stdout.splitlines()}
+    lines = {line.split()[0]: line for line in listed.stdout.splitlines() if line}
     assert f"{file}, line 2: RuntimeError: no glass here" in lines["shatter"]
     assert "two stages are called 'clip'" in lines["clip"]
     given = json.loads(command("stages", "--json", f"plugins=[{tmp_path / 'own'}]").stdout)

@@ -15,6 +15,7 @@ from engine.config.bind import Bound, Place, bind
 from engine.config.config import Config
 from engine.config.convert import shown
 from engine.errors import ConfigError, Mistake
+from engine.plan.build import registry_for
 from engine.runtime.batch import BatchSummary, run_batch
 from engine.runtime.io import open_sink, open_source
 from engine.runtime.rejects import Rejects
@@ -44,7 +45,9 @@ def run(arguments: Arguments) -> int:
     opened = open_pipeline(arguments)
     pipeline = opened.ready()
     executor, rejects = bind_run(opened.config)
-    source, sink = open_source(opened.config["source"]), open_sink(opened.config["sink"])
+    registry, set_by = registry_for(opened.config), opened.config.set_by
+    source = open_source(opened.config["source"], registry, set_by)
+    sink = open_sink(opened.config["sink"], registry, set_by)
     with reporting("batch", unit="rows") as progress:
         summary = run_batch(
             pipeline,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.cli.arguments import Arguments
@@ -16,10 +16,9 @@ from engine.config.json_schema import DIALECT, Schema, mapping, of_kind, of_opti
 from engine.plan.plan import Split
 from engine.plan.stages import COMMON_KINDS
 from engine.registry import PluginError, Registry
-from engine.runtime.io.options import SINKS, SOURCES
 from engine.runtime.rejects import Rejects
 from engine.schema import INPUT_KINDS, POLICIES, Input
-from engine.stage import Stage
+from engine.stage import ScoreStage, Stage
 
 _COMMON_HELP = {
     "enabled": "false: left out, as if it weren't there",
@@ -38,7 +37,7 @@ _COUNT: Schema = or_interpolation({"type": ["integer", "null"], "minimum": 0})
 
 def run(arguments: Arguments) -> int:
     """Print the schema."""
-    registry = registry_for(arguments)
+    registry, _ = registry_for(arguments)
     schema = config_schema(registry)
     # JSON in ASCII: whatever the terminal's encoding is, the file is UTF-8
     result(json.dumps(schema, indent=2))
@@ -62,9 +61,10 @@ def config_schema(registry: Registry) -> Schema:
     >>> schema["$defs"]["stage.clip"]["properties"]["hi"]["default"]
     'inf'
     """
-    stages = {name: _class(registry, name) for name in registry.names()}
+    stages = _classes(registry, "stage")
+    scorers = ["auto", *registry.names("scorer")]
     definitions = {
-        f"stage.{name}": _stage(name, cls, registry.definition(name).place)
+        f"stage.{name}": _stage(name, cls, registry.definition(name).place, scorers)
         for name, cls in stages.items()
         if cls is not None
     }
@@ -90,8 +90,14 @@ def config_schema(registry: Registry) -> Schema:
         "golden": {**_COUNT, "description": "test rows stored in the bundle; 0: none", "default": 64},
         "plugins": {**_NAMES, "description": "folders with plugins of your own"},
         "bundle": {**_NAME, "description": "a fitted pipeline; for fit: where it is saved"},
-        "source": or_null(_by_extension("where rows come from", SOURCES)),
-        "sink": or_null(_by_extension("where answers go", SINKS, format={"enum": [*SINKS, None]})),
+        "source": or_null(_by_extension("where rows come from", _classes(registry, "source"))),
+        "sink": or_null(
+            _by_extension(
+                "where answers go",
+                _classes(registry, "sink"),
+                format={"enum": [*registry.names("sink"), None], "description": "of a folder's files"},
+            )
+        ),
         "rejects": or_null(mapping(of_options(Rejects)[0], description="what happens to refused rows")),
         "executor": or_null(mapping(of_options(Executor)[0], description="how a batch is run")),
     }
@@ -111,11 +117,15 @@ def config_schema(registry: Registry) -> Schema:
 # -- stages
 
 
-def _class(registry: Registry, name: str) -> type[Stage] | None:
-    try:
-        return registry.load(name)
-    except PluginError:
-        return None
+def _classes(registry: Registry, kind: str) -> Mapping[str, type[Any] | None]:
+    """The plugins of a kind by name; None for what can't be imported."""
+    found: dict[str, type[Any] | None] = {}
+    for name in registry.names(kind):
+        try:
+            found[name] = registry.load(name, kind)
+        except PluginError:
+            found[name] = None
+    return found
 
 
 def _why_not(registry: Registry, name: str) -> str:
@@ -133,8 +143,12 @@ def _common() -> dict[str, Schema]:
     }
 
 
-def _stage(name: str, cls: type[Stage], place: str) -> Schema:
+def _stage(name: str, cls: type[Stage], place: str, scorers: Sequence[str]) -> Schema:
     properties, needed = of_options(cls)
+    if issubclass(cls, ScoreStage) and "scorer" in properties:
+        names = or_interpolation({"enum": list(scorers)})
+        properties["scorer"] = {**properties["scorer"], **names}
+        properties["scorer"].pop("type", None)
     common = _common()
     if not cls.selects:
         del common["columns"]
@@ -219,11 +233,14 @@ def _split() -> Schema:
     return mapping(properties, description="how labelled rows are parted into train, valid and test")
 
 
-def _by_extension(text: str, formats: Mapping[str, type[Any]], **more: Schema) -> Schema:
-    """A source or a sink: of the format in ``use``, else of any."""
+def _by_extension(text: str, formats: Mapping[str, type[Any] | None], **more: Schema) -> Schema:
+    """A source or a sink: of the plugin in ``use``, else of any that goes by extensions."""
     every: dict[str, Schema] = dict(more)
     by_use = []
     for name, cls in formats.items():
+        if cls is None:
+            continue
+        # what is required may be given on the command line
         properties = {key: or_null(found) for key, found in of_options(cls)[0].items()}
         every |= properties
         by_use.append(

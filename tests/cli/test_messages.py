@@ -257,7 +257,7 @@ def refused(run: Run, *argv: str) -> str:
         ),
         pytest.param(
             ("stages", "plugins=[conf]"),
-            "plugins: conf holds no stages; each is a file of its own, NAME.py\n",
+            "plugins: conf holds no stages; each is a file of its own, NAME.py\n  set by: command line\n",
             id="stages of a folder without plugins",
         ),
         pytest.param(
