@@ -222,7 +222,8 @@ def process_registry() -> Registry:
     """
     import engine.plugins
 
-    return Registry(folder for folder in engine.plugins.__path__ if folder not in engine.plugins.BUILT_IN)
+    known = [folder for folder in engine.plugins.__path__ if folder not in engine.plugins.BUILT_IN]
+    return Registry(folder for folder in known if Path(folder).is_dir())
 
 
 def _is_plugin(item: Any, base: type[Any]) -> bool:

@@ -237,6 +237,26 @@ def test_a_batch_from_and_to_a_format_of_ones_own(
     )
 
 
+def test_mistakes_of_both_ends_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("conf/pipeline").mkdir(parents=True)
+    Path("conf/pipeline/p.yaml").write_text(
+        "# @package _global_\ninputs: {x: number}\nstages: {one: {use: clip, columns: x, lo: 0}}\n"
+    )
+    given = ("pipeline=p", "--config-dir", "conf", "source.path=in.csv", "sink.path=out.csv")
+    assert main(["batch", *given, "source.use=csv", "source.delimiter=no", "sink.mode=replce"]) == 2
+    assert capsys.readouterr().err == (
+        "2 mistakes in the config:\n\n"
+        "source.delimiter: expected one character, found 'no'\n  set by: command line\n\n"
+        "sink.mode: 'mode' of 'csv' must be one of 'error', 'replace', not 'replce'."
+        " Did you mean 'replace'?\n"
+        "  options: path: str (required), mode: 'error' | 'replace' = 'error', delimiter: str = ','\n"
+        "  set by: command line        sink defined in: plugins/sinks/csv.py\n"
+    )
+
+
 def test_auto_goes_by_extension(own: Path, tmp_path: Path) -> None:
     registry = Registry([own])
     (tmp_path / "in.jsonl").write_text('{"x": -1}\n')
@@ -254,6 +274,8 @@ def test_two_that_take_one_extension(own: Path, tmp_path: Path) -> None:
     registry = Registry([own, tmp_path])
     with pytest.raises(ConfigError, match=r"jsonl, kinds_lines all take files that end in \.jsonl"):
         open_source({"path": str(tmp_path / "in.jsonl")}, registry)
+    with pytest.raises(ConfigError, match=r"say which: source\.use=jsonl"):
+        open_source({"path": str(tmp_path)}, registry)
     assert open_source({"path": str(tmp_path / "in.jsonl"), "use": "kinds_lines"}, registry).rows == 1
 
 

@@ -17,7 +17,7 @@ from engine.config.convert import shown
 from engine.errors import ConfigError, Mistake
 from engine.plan.build import registry_for
 from engine.runtime.batch import BatchSummary, run_batch
-from engine.runtime.io import open_sink, open_source
+from engine.runtime.io import open_both
 from engine.runtime.rejects import Rejects
 from engine.stage import option
 
@@ -45,9 +45,8 @@ def run(arguments: Arguments) -> int:
     opened = open_pipeline(arguments)
     pipeline = opened.ready()
     executor, rejects = bind_run(opened.config)
-    registry, set_by = registry_for(opened.config), opened.config.set_by
-    source = open_source(opened.config["source"], registry, set_by)
-    sink = open_sink(opened.config["sink"], registry, set_by)
+    config = opened.config
+    source, sink = open_both(config["source"], config["sink"], registry_for(config), config.set_by)
     with reporting("batch", unit="rows") as progress:
         summary = run_batch(
             pipeline,

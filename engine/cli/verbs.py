@@ -154,7 +154,7 @@ VERBS = (
         "[plugins=[DIR]] > FILE",
         ("plugins",),
         (
-            ("plugins=[DIR]", "folders with stages of your own: the schema knows them, too"),
+            ("plugins=[DIR]", "folders with plugins of your own: the schema knows them, too"),
             ("> FILE", "keep it, as engine.schema.json in your project; then write into each pipeline file,"),
             ("", "below its first line, the path from there: in conf/pipeline/NAME.yaml"),
             ("", "# yaml-language-server: $schema=../../engine.schema.json"),

@@ -18,9 +18,10 @@ def parquet_source(path: Path) -> FileSource:
     return FileSource(path, find_files(path, "parquet")[1], parquet.ParquetReader())
 
 
-def csv_source(path: Path, delimiter: str = ",") -> FileSource:
-    """A CSV file, or a folder of them."""
-    return FileSource(path, find_files(path, "csv")[1], csv.CsvReader(_character(delimiter)))
+def csv_source(path: Path, delimiter: str = ",", extensions: Iterable[str] = (".csv",)) -> FileSource:
+    """A CSV file, or a folder of them: of the files that end so."""
+    files = find_files(path, "csv", dict.fromkeys(extensions, "csv"))[1]
+    return FileSource(path, files, csv.CsvReader(_character(delimiter)))
 
 
 def parquet_sink(path: Path, mode: Mode) -> FileSink:

@@ -39,8 +39,8 @@ def open_source(config: Any, registry: Registry | None = None, set_by: SetBy | N
     reader = _Section("source", config, registry or Registry(), set_by)
     use = reader.use()
     if use == "auto":
-        path = reader.path()
-        use = find_files(path, None, reader.formats(path))[0]
+        use, files = find_files(reader.path(), None, reader.formats())
+        reader.check_sole(files[0])
     opened: Source = reader.bound(use).open()
     return opened
 
@@ -70,13 +70,32 @@ def open_sink(config: Any, registry: Registry | None = None, set_by: SetBy | Non
         raise reader.mistake("format", f"expected one of {names}, found {shown(chosen)}")
     if use == "auto":
         path = reader.path()
-        formats = reader.formats(path)
+        formats = reader.formats()
         _check_name(reader, path, formats)
+        reader.check_sole(path)
         use = format_of(path, formats) if path.suffix else chosen or "parquet"
     elif isinstance(reader.options.get("path"), str):
-        _check_name(reader, reader.path(), reader.formats(None))
+        _check_name(reader, reader.path(), reader.formats())
     opened: Sink = reader.bound(use).open()
     return opened
+
+
+def open_both(source: Any, sink: Any, registry: Registry, set_by: SetBy) -> tuple[Source, Sink]:
+    """The source and the sink of a config, with the mistakes of both."""
+    mistakes: list[Mistake] = []
+    read: Source | None = None
+    written: Sink | None = None
+    try:
+        read = open_source(source, registry, set_by)
+    except ConfigError as error:
+        mistakes += error.mistakes
+    try:
+        written = open_sink(sink, registry, set_by)
+    except ConfigError as error:
+        mistakes += error.mistakes
+    if read is None or written is None:
+        raise ConfigError(mistakes)
+    return read, written
 
 
 class _Section:
@@ -111,30 +130,35 @@ class _Section:
     def path(self) -> Path:
         path = self.options.get("path")
         if not isinstance(path, str) or not path:
-            kinds = " or ".join(self.formats(None))
+            kinds = " or ".join(self.formats())
             # the null of conf/source/auto.yaml was set by nobody
             raise ConfigError(
                 [Mistake(f"{self.kind}.path", f"a path is needed: a file ({kinds}) or a folder")]
             )
         return Path(path)
 
-    def formats(self, path: Path | None) -> Mapping[str, str]:
-        """The plugin for each extension; one that can't be imported stops only who needs it."""
+    def formats(self) -> Mapping[str, str]:
+        """The plugin for each extension."""
+        return {extension: names[0] for extension, names in self._claims().items()}
+
+    def check_sole(self, file: Path) -> None:
+        """Refuse to choose among several plugins that all take a file's extension."""
+        names = self._claims().get(file.suffix.lower(), [])
+        if len(names) > 1:
+            message = f"{file}: {listing(names)} all take files that end in {file.suffix}"
+            raise self.mistake("use", message, f"say which: {self.kind}.use={names[0]}")
+
+    def _claims(self) -> Mapping[str, list[str]]:
+        """The plugins by the extensions they take; one that can't be imported stops only who names it."""
         found: dict[str, list[str]] = {}
-        # the engine's own first, for messages
-        for name in sorted(self.registry.names(self.kind), key=lambda name: name not in ("parquet", "csv")):
+        for name in sorted(self.registry.names(self.kind), key=lambda name: (name != "parquet", name)):
             try:
                 extensions = self.registry.load(name, self.kind).extensions
             except PluginError:
                 continue
             for extension in extensions:
                 found.setdefault(extension.lower(), []).append(name)
-        several = found.get(path.suffix.lower(), []) if path is not None else []
-        if len(several) > 1:
-            message = f"{path}: {listing(several)} all take files that end in {path.suffix}" if path else ""
-            raise self.mistake("use", message, f"say which: {self.kind}.use={several[0]}")
-        ordered = sorted(found.items(), key=lambda item: item[1][0] != "parquet")
-        return {extension: names[0] for extension, names in ordered}
+        return found
 
     def bound(self, use: str) -> Any:
         """The plugin with its options."""
