@@ -79,7 +79,7 @@ def load(
     ----------
     path : path
     plugins : sequence of path
-        Folders with stages of your own. A bundle never names any itself.
+        Folders with plugins of your own. A bundle never names any itself.
     check : bool
         Score the golden rows and compare: the same bits on the kind of machine that wrote the bundle.
 

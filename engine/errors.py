@@ -7,8 +7,10 @@ is wrong with a config is collected and raised at once.
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class EngineError(Exception):
@@ -128,3 +130,25 @@ def listing(names: Iterable[str], most: int = 12) -> str:
     if len(shown) <= most:
         return ", ".join(shown)
     return f"{', '.join(shown[:most])} and {len(shown) - most:,} more"
+
+
+def fault(error: BaseException, file: str = "") -> str:
+    """What went wrong in somebody's code, in one line: file and line, then the error.
+
+    Parameters
+    ----------
+    error : BaseException
+    file : str
+        The code in question: the line is the deepest one in this file's folder. Empty: the deepest of all.
+    """
+    said = " ".join(str(error).split())
+    name = type(error).__name__
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}, line {error.lineno}: {name}: {error.msg}"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<frozen ")]
+    own = [frame for frame in frames if file and Path(frame.filename).parent == Path(file).parent]
+    # where nothing of it ran, as in a package that isn't there, the engine's own line would mislead
+    foreign = [frame for frame in frames if not Path(frame.filename).is_relative_to(Path(__file__).parent)]
+    deepest = (own or foreign)[-1:]
+    place = f"{deepest[0].filename}, line {deepest[0].lineno}: " if deepest else f"{file}: " if file else ""
+    return f"{place}{name}: {said}" if said else f"{place}{name}"

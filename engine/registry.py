@@ -8,12 +8,17 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
-from engine.errors import UserError, did_you_mean, listing
+from engine.errors import UserError, did_you_mean, fault, listing
+from engine.scorer import ScorerPlugin
+from engine.sink import SinkPlugin
+from engine.source import SourcePlugin
 from engine.stage import Stage
 
-ENTRY_POINTS = "engine.stages"
-"""The entry-point group of stages that packages bring."""
+ENVIRONMENT = "ENGINE_PLUGINS"
+"""The environment variable that names folders of plugins, and by which worker processes get them."""
 
 
 class PluginError(UserError):
@@ -21,12 +26,54 @@ class PluginError(UserError):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class PluginKind:
+    """What a plugin can be, and where plugins of that kind lie.
+
+    Parameters
+    ----------
+    name : str
+        ``stage``; its decorator has that name, too.
+    folder : str
+        Inside a folder of plugins; empty: the folder itself.
+    base : type
+        What the class of such a plugin is derived from; ``use`` is its name.
+    """
+
+    name: str
+    folder: str
+    base: type[Any]
+
+    @property
+    def group(self) -> str:
+        """The entry-point group of plugins that packages bring."""
+        return f"engine.{self.name}s"
+
+
+KINDS: Mapping[str, PluginKind] = MappingProxyType(
+    {
+        kind.name: kind
+        for kind in (
+            PluginKind("stage", "", Stage),
+            PluginKind("source", "sources", SourcePlugin),
+            PluginKind("sink", "sinks", SinkPlugin),
+            PluginKind("scorer", "scorers", ScorerPlugin),
+        )
+    }
+)
+"""The kinds of plugin by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
     """Where a plugin is defined.
 
     Parameters
     ----------
     name : str
+    kind : str
+        A key of `KINDS`.
+    origin : str
+        ``built in``, ``folder`` or, of a package, its name and version.
     place : str
         For people: ``plugins/clip.py``, or ``package 1.2 (module:Class)``.
     module : str
@@ -34,10 +81,12 @@ class Source:
     attribute : str
         The class in it; empty: the one class whose ``use`` is ``name``.
     file : str
-        Its file, for a stage in a folder.
+        Its file, for a plugin in a folder.
     """
 
     name: str
+    kind: str
+    origin: str
     place: str
     module: str
     attribute: str = ""
@@ -50,7 +99,8 @@ class Registry:
     Parameters
     ----------
     folders : iterable of path
-        Folders of the user's own plugins, beside the built-in ones and installed packages.
+        Folders of the user's own plugins, beside the built-in ones, those in ``ENGINE_PLUGINS`` and installed
+        packages.
 
     Examples
     --------
@@ -63,77 +113,163 @@ class Registry:
     def __init__(self, folders: Iterable[str | os.PathLike[str]] = ()) -> None:
         import engine.plugins
 
-        own = list(map(os.path.abspath, folders))
-        for folder in own:
-            if not Path(folder).is_dir():
-                raise PluginError(f"plugins: {folder} is no folder")
-            if folder not in engine.plugins.__path__:
-                engine.plugins.__path__.append(folder)
-        self._sources = _discover(list(dict.fromkeys([*engine.plugins.FOLDERS, *own])))
+        own = dict.fromkeys(map(os.path.abspath, folders), "plugins")
+        wanted = dict.fromkeys(engine.plugins.stated(), ENVIRONMENT) | own
+        built_in = {os.path.realpath(folder) for folder in engine.plugins.BUILT_IN}
+        seen = set(built_in)
+        kept = []
+        for folder, said_by in wanted.items():
+            _check_folder(folder, said_by)
+            if os.path.realpath(folder) not in seen:
+                seen.add(os.path.realpath(folder))
+                kept.append(folder)
+                engine.plugins.extend(folder)
+        self.folders = tuple(kept)
+        """The user's folders, absolute."""
+        self._found = {
+            kind.name: _discover(kind, engine.plugins.BUILT_IN, self.folders) for kind in KINDS.values()
+        }
 
-    def names(self) -> list[str]:
-        """The names of all stages, sorted, none imported."""
-        return sorted(self._sources)
+    def names(self, kind: str = "stage") -> list[str]:
+        """The names of all plugins of a kind, sorted, none imported."""
+        return sorted(self._found[kind])
 
-    def source(self, name: str) -> Source:
-        """Where a stage is defined.
+    def definition(self, name: str, kind: str = "stage") -> Definition:
+        """Where a plugin is defined.
 
         Raises
         ------
         PluginError
             There is none of this name, or there are two.
         """
-        found = self._sources.get(name)
+        known = self._found[kind]
+        found = known.get(name)
         if not found:
+            others = [f"there is a {other} of that name" for other in KINDS if name in self._found[other]]
             raise PluginError(
-                f"no stage is called {name!r}.{did_you_mean(name, self._sources)}\n"
-                f"  stages: {listing(self.names(), 40)}"
+                f"no {kind} is called {name!r}.{did_you_mean(name, known)}\n"
+                + "".join(f"  {line}\n" for line in others)
+                + f"  {kind}s: {listing(self.names(kind), 40)}"
             )
         if len(found) > 1:
-            places = " and ".join(source.place for source in found)
-            raise PluginError(f"two stages are called {name!r}: {places}; rename one of them")
+            how_many = {2: "two", 3: "three"}.get(len(found), str(len(found)))
+            places = " and ".join(_told_apart(one) for one in found)
+            raise PluginError(f"{how_many} {kind}s are called {name!r}: {places}; rename or remove one")
         return found[0]
 
-    def load(self, name: str) -> type[Stage]:
-        """The class of a stage.
+    def load(self, name: str, kind: str = "stage") -> type[Any]:
+        """The class of a plugin.
 
         Raises
         ------
         PluginError
-            There is none of this name, or its file can't be imported.
+            There is none of this name, or its file can't be imported; with file and line of the fault.
         """
-        source = self.source(name)
+        where = self.definition(name, kind)
         try:
-            module = importlib.import_module(source.module)
-        except Exception as error:
+            module = importlib.import_module(where.module)
+        except (Exception, SystemExit) as error:
+            # no cause: a traceback helps nobody who is told the line
+            raise PluginError(f"the {kind} {name!r} can't be imported: {fault(error, where.file)}") from None
+        if where.file and not Path(where.file).samefile(module.__file__ or ""):
             raise PluginError(
-                f"the stage {name!r} can't be imported from {source.place}: {type(error).__name__}: {error}"
-            ) from error
-        if source.file and not Path(source.file).samefile(module.__file__ or ""):
-            raise PluginError(
-                f"the stage {name!r} of {source.file} can't be used in this process: it uses that of "
+                f"the {kind} {name!r} of {where.file} can't be used in this process: it uses that of "
                 f"{module.__file__} already; rename one of them"
             )
-        candidates = [getattr(module, source.attribute, None)] if source.attribute else vars(module).values()
-        for item in candidates:
-            if isinstance(item, type) and issubclass(item, Stage) and item.use == name:
-                return item
+        own: list[Any] = list(vars(module).values())
+        if where.attribute:
+            own = [getattr(module, where.attribute, None)]
+        classes: list[type[Any]] = [item for item in own if _is_plugin(item, KINDS[kind].base)]
+        for cls in classes:
+            if cls.use == name:
+                return cls
+        others = sorted({cls.use for cls in classes if cls.__module__ == module.__name__})
+        instead = f" (it defines {listing(map(repr, others))})" if others else ""
         raise PluginError(
-            f"{source.place} defines no stage called {name!r}: decorate its class with @stage({name!r})"
+            f"{where.place} defines no {kind} called {name!r}{instead}: decorate its class with "
+            f"@{kind}({name!r})"
         )
 
+    def environment(self) -> dict[str, str]:
+        """The variables that a worker process needs in its environment to find the user's folders.
 
-def _discover(folders: list[str]) -> Mapping[str, list[Source]]:
-    found: dict[str, list[Source]] = {}
-    for folder in folders:
-        for path in sorted(Path(folder).glob("*.py")):
-            if not path.name.startswith("_"):
-                place = f"{path.parent.name}/{path.name}"
-                found.setdefault(path.stem, []).append(
-                    Source(path.stem, place, f"engine.plugins.{path.stem}", file=str(path))
+        Give them to every child process that imports the engine: ``subprocess.run(…, env={**os.environ,
+        **registry.environment()})``, or Ray's ``runtime_env={"env_vars": registry.environment()}``.
+
+        Raises
+        ------
+        PluginError
+            A folder's name can't be told in a list of folders.
+
+        Examples
+        --------
+        >>> sorted(Registry().environment())
+        ['ENGINE_PLUGINS']
+        """
+        for folder in self.folders:
+            if os.pathsep in folder:
+                raise PluginError(
+                    f"plugins: {folder} has a {os.pathsep!r} in its name, so that worker processes can't be "
+                    "told of it; rename the folder"
                 )
-    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
-        package = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "a package"
-        place = f"{package} ({entry.value})"
-        found.setdefault(entry.name, []).append(Source(entry.name, place, entry.module, entry.attr))
-    return found
+        return {ENVIRONMENT: os.pathsep.join(self.folders)}
+
+
+def process_registry() -> Registry:
+    """The plugins that this process has come to know: of every folder that a registry was made with.
+
+    For plugins that look other plugins up; they are not told what registry they were found in.
+    """
+    import engine.plugins
+
+    known = [folder for folder in engine.plugins.__path__ if folder not in engine.plugins.BUILT_IN]
+    return Registry(folder for folder in known if Path(folder).is_dir())
+
+
+def _is_plugin(item: Any, base: type[Any]) -> bool:
+    return isinstance(item, type) and issubclass(item, base) and bool(getattr(item, "use", ""))
+
+
+def _check_folder(folder: str, said_by: str) -> None:
+    if not Path(folder).is_dir():
+        raise PluginError(f"{said_by}: {folder} is no folder")
+    for kind in KINDS.values():
+        package = Path(folder, kind.folder, "__init__.py")
+        if kind.folder and package.exists():
+            # it would hide the engine's own plugins of that kind
+            raise PluginError(f"{said_by}: {package} makes a package of a folder of plugins; remove the file")
+
+
+def _told_apart(definition: Definition) -> str:
+    """A place that can't be taken for another: a user's folder may be called ``plugins``, too."""
+    if definition.origin == "folder":
+        return definition.file
+    return f"{definition.place} (built in)" if definition.origin == "built in" else definition.place
+
+
+def _discover(
+    kind: PluginKind, built_in: Iterable[str], own: Iterable[str]
+) -> Mapping[str, tuple[Definition, ...]]:
+    found: dict[str, list[Definition]] = {}
+    package = ".".join(filter(None, ("engine.plugins", kind.folder)))
+    for origin, folders in (("built in", built_in), ("folder", own)):
+        for path in (path for folder in folders for path in sorted(Path(folder, kind.folder).glob("*.py"))):
+            if not path.name.startswith("_"):
+                place = _place(kind, path, origin)
+                module = f"{package}.{path.stem}"
+                definition = Definition(path.stem, kind.name, origin, place, module, file=str(path))
+                found.setdefault(path.stem, []).append(definition)
+    for entry in importlib.metadata.entry_points(group=kind.group):
+        origin = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "a package"
+        place = f"{origin} ({entry.value})"
+        definition = Definition(entry.name, kind.name, origin, place, entry.module, entry.attr)
+        found.setdefault(entry.name, []).append(definition)
+    return {name: tuple(definitions) for name, definitions in found.items()}
+
+
+def _place(kind: PluginKind, path: Path, origin: str) -> str:
+    """A file for messages: of the engine's own ``plugins/clip.py``, of the user's as it is seen from here."""
+    if origin == "built in":
+        return "/".join(filter(None, ("plugins", kind.folder, path.name)))
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

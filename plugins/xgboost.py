@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -55,13 +55,16 @@ class XGBoost(ScoreStage):
         None, ge=1, help="stop after so many rounds without gain on the valid part"
     )
     model: str | None = option(None, help="a saved model (.ubj or .json) to load instead of training one")
-    scorer: Literal["auto", "native", "xgboost"] = option(
-        "auto", runtime=True, help="who scores; auto: the fastest that gives XGBoost's own bits"
+    scorer: str = option(
+        "auto",
+        runtime=True,
+        help="who scores: auto, native, xgboost or a plugin; auto: the fastest that gives XGBoost's own bits",
     )
 
     select_all = True
 
     def check(self, columns: Sequence[Column]) -> Iterable[str]:
+        yield from _scorer_mistakes(self.scorer)
         if self.model is not None:
             for name in ("params", "early_stopping"):
                 if getattr(self, name):
@@ -99,7 +102,6 @@ class XGBoost(ScoreStage):
         return _alpha_suffixes(objective, parameters.alphas(objective, self.params)) or ("",)
 
     def fit(self, columns: Mapping[str, Values], context: FitContext) -> Learned:
-        from engine.forest.choose import choose_scorer
         from engine.forest.train import train
 
         objective = self._objective(context.target) or "reg:squarederror"
@@ -127,7 +129,7 @@ class XGBoost(ScoreStage):
             progress=context.progress,
         )
         # trained here, so XGBoost may read it in this process; what comes of the comparison is kept
-        choose_scorer(saved, "the trained model", self.scorer, trusted=True)
+        _scorer(self.scorer, saved, "the trained model", trusted=True)
         return _learned(read_model(saved, "the trained model"), classes, tuple(columns))
 
     def prepare(self, columns: Sequence[Column]) -> Learned:
@@ -163,14 +165,41 @@ class XGBoost(ScoreStage):
         return Kind.BOOLEAN if objective == "binary:logistic" else Kind.NUMBER
 
     def make_scorer(self, learned: Learned) -> Scorer:
-        from engine.forest.choose import choose_scorer
-
-        return choose_scorer(np.asarray(learned["model"], np.uint8).tobytes(), mode=self.scorer)
+        return _scorer(self.scorer, np.asarray(learned["model"], np.uint8).tobytes(), "the model")
 
     def _objective(self, target: Kind | None) -> str | None:
         if self.objective != "auto":
             return self.objective
         return _BY_TARGET.get(target) if target is not None else None
+
+
+# -- who scores
+
+
+_OWN_SCORERS = ("auto", "native", "xgboost")
+
+
+def _scorer_mistakes(name: str) -> Iterable[str]:
+    if name in _OWN_SCORERS:
+        return
+    from engine.registry import process_registry
+
+    known = ("auto", *process_registry().names("scorer"))
+    if name not in known:
+        yield f"scorer: there is no scorer {name!r}.{did_you_mean(name, known)} There are: {listing(known)}"
+
+
+def _scorer(name: str, model: bytes, where: str, trusted: bool = False) -> Scorer:
+    from engine.forest.choose import choose_scorer
+
+    if name == "auto":
+        return choose_scorer(model, where, trusted=trusted)
+    from engine.registry import process_registry
+
+    made: Scorer | str = process_registry().load(name, "scorer")().make(model, where, trusted=trusted)
+    if isinstance(made, str):
+        raise ModelError(f"{where} can't be scored by {name!r}: {made}; use scorer: auto or xgboost")
+    return made
 
 
 # -- reading and matching a file

@@ -70,7 +70,7 @@ def test_imports_go_leftward() -> None:
 def test_only_compose_imports_hydra() -> None:
     importers = {
         str(path.relative_to(ROOT))
-        for path in (*ENGINE.rglob("*.py"), *(ROOT / "plugins").glob("*.py"))
+        for path in (*ENGINE.rglob("*.py"), *(ROOT / "plugins").rglob("*.py"))
         for node in ast.walk(ast.parse(path.read_text()))
         if (isinstance(node, ast.Import) and any(a.name.split(".")[0] == "hydra" for a in node.names))
         or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "hydra")

@@ -13,7 +13,9 @@ import pytest
 
 import engine
 import engine.plugins
-from engine.registry import Registry
+from engine.registry import KINDS, Registry
+
+PLUGINS = [(kind, name) for kind in KINDS for name in Registry().names(kind)]
 
 
 def _modules() -> list[str]:
@@ -22,9 +24,8 @@ def _modules() -> list[str]:
         for m in pkgutil.walk_packages(engine.__path__, "engine.")
         if not m.name.startswith("engine.plugins.")
     ]
-    return sorted(
-        {*own, *(Registry().source(name).module for name in Registry().names())} - {"engine.__main__"}
-    )
+    plugins = [Registry().definition(name, kind).module for kind, name in PLUGINS]
+    return sorted({*own, *plugins} - {"engine.__main__"})
 
 
 @pytest.mark.parametrize("name", _modules())
@@ -33,7 +34,7 @@ def test_examples(name: str) -> None:
     assert result.failed == 0
 
 
-@pytest.mark.parametrize("name", Registry().names())
-def test_every_built_in_stage_has_an_example(name: str) -> None:
-    module = importlib.import_module(Registry().source(name).module)
-    assert ">>>" in (Registry().load(name).__doc__ or ""), module.__file__
+@pytest.mark.parametrize(("kind", "name"), PLUGINS)
+def test_every_built_in_plugin_has_an_example(kind: str, name: str) -> None:
+    module = importlib.import_module(Registry().definition(name, kind).module)
+    assert ">>>" in (Registry().load(name, kind).__doc__ or ""), module.__file__

@@ -15,8 +15,9 @@ from engine.config.bind import Bound, Place, bind
 from engine.config.config import Config
 from engine.config.convert import shown
 from engine.errors import ConfigError, Mistake
+from engine.plan.build import registry_for
 from engine.runtime.batch import BatchSummary, run_batch
-from engine.runtime.io import open_sink, open_source
+from engine.runtime.io import open_both
 from engine.runtime.rejects import Rejects
 from engine.stage import option
 
@@ -44,7 +45,8 @@ def run(arguments: Arguments) -> int:
     opened = open_pipeline(arguments)
     pipeline = opened.ready()
     executor, rejects = bind_run(opened.config)
-    source, sink = open_source(opened.config["source"]), open_sink(opened.config["sink"])
+    config = opened.config
+    source, sink = open_both(config["source"], config["sink"], registry_for(config), config.set_by)
     with reporting("batch", unit="rows") as progress:
         summary = run_batch(
             pipeline,

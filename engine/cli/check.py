@@ -11,8 +11,9 @@ from engine.cli.output import aligned, result, result_json
 from engine.config.convert import shown
 from engine.decode import TableDecoder
 from engine.errors import listing
+from engine.plan.build import registry_for
 from engine.runtime.batch import check_batch
-from engine.runtime.io import FileSink, Source, open_sink, open_source
+from engine.runtime.io import Sink, Source, open_sink, open_source
 from engine.runtime.io.apart import check_apart
 from engine.runtime.rejects import rejects_path
 
@@ -42,8 +43,9 @@ def _checked(arguments: Arguments) -> Iterator[tuple[str, str]]:
         yield "pipeline", f"version {opened.pipeline.version}, {whose}"
         kernels = len(opened.pipeline.program.layout.segments)
         yield "program", f"compiled, {kernels} kernel{'s' if kernels != 1 else ''}"
-    source = open_source(opened.config["source"]) if _given(opened, "source") else None
-    sink = open_sink(opened.config["sink"]) if _given(opened, "sink") else None
+    registry, set_by = registry_for(opened.config), opened.config.set_by
+    source = open_source(opened.config["source"], registry, set_by) if _given(opened, "source") else None
+    sink = open_sink(opened.config["sink"], registry, set_by) if _given(opened, "sink") else None
     if source is not None and sink is not None:
         check_apart(source, sink.path, rejects_path(rejects, sink))
         if opened.pipeline is not None:
@@ -87,6 +89,6 @@ def _source(source: Source) -> str:
     return f"{source.path}: fits the inputs; {files} file{'s' if files != 1 else ''}, {rows}"
 
 
-def _sink(sink: FileSink) -> str:
+def _sink(sink: Sink) -> str:
     kind = "a folder of parts" if sink.is_folder else "one file"
     return f"{sink.path}: can be written, {kind}, mode {sink.mode}"

@@ -12,6 +12,7 @@ from engine.config.config import Config
 from engine.decode import TableDecoder
 from engine.errors import ConfigError, DataError, Mistake, did_you_mean, listing
 from engine.expr.language import names
+from engine.plan.build import registry_for
 from engine.plan.plan import Plan
 from engine.runtime.io import Source, open_source
 
@@ -47,7 +48,7 @@ def read_labelled(
     if plan.target is None:
         note = "add target.column=NAME, or 'target.value=\"price > 10\"'"
         raise ConfigError([Mistake("target", "the pipeline doesn't say what is learned", (note,))])
-    source = open_source(config["source"])
+    source = open_source(config["source"], registry_for(config), config.set_by)
     TableDecoder(plan.inputs, None, None, parse_text=source.text).check_schema(
         source.schema, str(source.path)
     )

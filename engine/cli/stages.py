@@ -1,4 +1,4 @@
-"""``engine stages [NAME…]``: every stage, or some of them in full."""
+"""``engine stages [NAME…]``: every plugin, or some of them in full."""
 
 from __future__ import annotations
 
@@ -8,64 +8,74 @@ from typing import Any
 
 from engine.cli.arguments import Arguments
 from engine.cli.output import aligned, result, result_json
-from engine.errors import UserError, listing
-from engine.registry import Registry
-from engine.stage import ColumnStage, RowStage, SchemaStage, ScoreStage, Stage
-
-_KINDS: tuple[type[Stage], ...] = (ColumnStage, RowStage, SchemaStage, ScoreStage)
+from engine.errors import ConfigError, Mistake, UserError, did_you_mean, listing
+from engine.registry import KINDS, Registry
+from engine.stage import OptionInfo, Stage
 
 
 def run(arguments: Arguments) -> int:
-    """Print the stages that configs can use."""
-    registry = _registry(arguments)
+    """Print the plugins that configs can use."""
+    registry, kind = registry_for(arguments)
     if arguments.words:
-        known = [describe(registry, name) for name in dict.fromkeys(arguments.words)]
+        # a name alone is a stage's
+        known = [describe(registry, name, kind or "stage") for name in dict.fromkeys(arguments.words)]
         if arguments.json:
             result_json(known)
         else:
             result("\n\n".join(_in_full(item) for item in known))
         return 0
-    listed = [_listed(registry, name) for name in registry.names()]
+    kinds = [kind] if kind else list(KINDS)
+    listed = [_listed(registry, name, one) for one in kinds for name in registry.names(one)]
     if arguments.json:
         result_json(listed)
         return 0
-    rows = [["STAGE", "KIND", "FROM", ""]]
-    rows += [
-        [item["name"], item["kind"] or "broken", item["place"], item["error"] or item["summary"]]
-        for item in listed
-    ]
+    rows: list[list[str]] = []
+    for one in kinds:
+        rows += [[""] * 4] if rows else []
+        rows.append([one.upper(), "KIND" if one == "stage" else "", "FROM", ""])
+        rows += [_row(item) for item in listed if item["plugin"] == one]
     result(aligned(rows))
     return 0
 
 
-def _registry(arguments: Arguments) -> Registry:
+def _row(item: dict[str, Any]) -> list[str]:
+    kind = "broken" if item["error"] else (item["kind"] if item["plugin"] == "stage" else "")
+    return [item["name"], kind, _from(item), item["error"] or item["summary"]]
+
+
+def registry_for(arguments: Arguments) -> tuple[Registry, str | None]:
+    """The registry with the folders that were typed as ``plugins=[…]``, and the ``kind`` that was typed."""
     if not arguments.overrides and arguments.config_dir is None:
-        return Registry()
+        return Registry(), None
     from engine.config.compose import compose
+    from engine.config.convert import shown
+    from engine.plan.build import registry_for as of_config
 
-    folders = compose(arguments.overrides, arguments.config_dir, need_pipeline=False)["plugins"]
-    if isinstance(folders, str):
-        folders = [folders]
-    if not isinstance(folders, list) or not all(isinstance(folder, str) for folder in folders):
-        raise UserError(f"plugins: must be a list of folders, not {folders!r}")
-    from engine.plan.build import registry_of
+    config = compose(arguments.overrides, arguments.config_dir, need_pipeline=False)
+    kind = config["kind"]
+    if kind is not None and kind not in KINDS:
+        message = f"there is no kind of plugin {shown(kind)}.{did_you_mean(str(kind), KINDS)}"
+        notes = (f"kinds: {listing(KINDS)}", f"set by: {config.set_by('kind')}")
+        raise ConfigError([Mistake("kind", message, notes)])
+    return of_config(config), kind
 
-    return registry_of(folders)
 
-
-def describe(registry: Registry, name: str) -> dict[str, Any]:
-    """All that is known of a stage, as plain values.
+def describe(registry: Registry, name: str, kind: str = "stage") -> dict[str, Any]:
+    """All that is known of a plugin, as plain values.
 
     Raises
     ------
     PluginError
-        There is no such stage, or it can't be imported.
+        There is no such plugin, or it can't be imported.
     """
     from engine.config.bind import option_kinds, required
     from engine.config.convert import type_name
     from engine.stage import option_fields, option_info
 
-    cls = registry.load(name)
+    def change(info: OptionInfo) -> str | None:
+        return None if kind != "stage" else "runtime" if info.runtime else "refit"
+
+    cls = registry.load(name, kind)
     kinds = option_kinds(cls)
     options = []
     for item in option_fields(cls):
@@ -79,48 +89,61 @@ def describe(registry: Registry, name: str) -> dict[str, Any]:
         option["required"] = required(item)
         if not required(item):
             option["default"] = item.default_factory() if callable(item.default_factory) else item.default
-        options.append(
-            {**option, **bounds, "change": "runtime" if info.runtime else "refit", "help": info.help}
-        )
+        options.append({**option, **bounds, "change": change(info), "help": info.help})
     return {
-        **_listed(registry, name),
-        "version": cls.version,
+        **_listed(registry, name, kind),
         "documentation": inspect.getdoc(cls) or "",
         "columns": _columns(cls),
         "options": options,
     }
 
 
-def _listed(registry: Registry, name: str) -> dict[str, Any]:
-    """A line of the list; a stage that can't be imported says why."""
-    found: dict[str, Any] = {"name": name, "kind": None, "summary": "", "place": "", "error": None}
+def _listed(registry: Registry, name: str, kind: str) -> dict[str, Any]:
+    """A line of the list; a plugin that can't be imported says why."""
+    found: dict[str, Any] = dict.fromkeys(
+        ("name", "plugin", "kind", "version", "from", "place", "file", "error")
+    )
+    found |= {"name": name, "plugin": kind, "summary": ""}
     try:
-        found["place"] = registry.source(name).place
-        cls = registry.load(name)
+        where = registry.definition(name, kind)
+        found |= {"from": where.origin, "place": where.place, "file": where.file or None}
+        cls = registry.load(name, kind)
     except UserError as error:
         return found | {"error": str(error).splitlines()[0]}
     summary = (inspect.getdoc(cls) or "").strip().split("\n", 1)[0].replace("``", "")
-    return found | {"kind": _kind(cls), "summary": summary}
+    return found | {"kind": _kind(cls), "version": cls.version, "summary": summary}
 
 
-def _kind(cls: type[Stage]) -> str:
-    return next((kind.__name__ for kind in _KINDS if issubclass(cls, kind)), cls.__mro__[1].__name__)
+def _from(item: dict[str, Any]) -> str:
+    """Where a plugin comes from, in a word or two; of the user's own the file."""
+    if item["from"] is None:
+        return "two places"
+    return str(item["place"] if item["from"] == "folder" else item["from"])
 
 
-def _columns(cls: type[Stage]) -> dict[str, Any] | None:
-    if not cls.selects:
+def _kind(cls: type[Any]) -> str:
+    """The engine's own base that its author chose."""
+    bases = {kind.base.__module__ for kind in KINDS.values()}
+    return next(base.__name__ for base in cls.__mro__ if base.__module__ in bases)
+
+
+def _columns(cls: type[Any]) -> dict[str, Any] | None:
+    if not issubclass(cls, Stage) or not cls.selects:
         return None
     return {"kinds": [str(kind) for kind in cls.accepts], "required": not cls.select_all}
 
 
 def _in_full(item: dict[str, Any]) -> str:
-    lines = [f"{item['name']}: {item['kind']}, version {item['version']}, from {item['place']}", ""]
+    place = item["place"] if item["from"] in item["place"] else f"{item['place']} ({item['from']})"
+    kind = item["kind"] if item["plugin"] == "stage" else item["plugin"]
+    lines = [f"{item['name']}: {kind}, version {item['version']}, from {place}", ""]
     lines += [f"  {line}".rstrip() for line in item["documentation"].splitlines()]
-    lines += ["", "columns"]
     columns = item["columns"]
-    if columns is None:
+    if item["plugin"] == "stage":
+        lines += ["", "columns"]
+    if item["plugin"] == "stage" and columns is None:
         lines.append("  it takes no columns: key")
-    else:
+    elif columns is not None:
         kinds = listing(columns["kinds"])
         lines.append(
             f"  names, globs (temp_*) or kinds (numbers), required; of kind {kinds}"
@@ -146,4 +169,4 @@ def _option(option: dict[str, Any]) -> Sequence[str]:
     default = "(required)" if option["required"] else f"= {shown(option['default'])}"
     signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
     bounds = ", ".join(f"{sign} {option[name]:g}" for name, sign in signs.items() if name in option)
-    return option["name"], f"{kind} {default}", bounds, option["change"], option["help"]
+    return option["name"], f"{kind} {default}", bounds, option["change"] or "", option["help"]

@@ -55,7 +55,7 @@ _BUNDLE = ("bundle=PATH", "a fitted pipeline: the folder of a bundle, or of one 
 _SOURCE = ("source.path=PATH", "what to read: a file or a folder; its ending tells the format")
 _CHANGE = ("stages.LABEL.OPTION=…", "any key of the pipeline may be changed; ~stages.LABEL removes a stage")
 _RUNTIME = ("stages.LABEL.OPTION=…", "on a bundle: options marked runtime, where nothing learned lies behind")
-_PLUGINS = ("plugins=[DIR]", "folders with stages of your own")
+_PLUGINS = ("plugins=[DIR]", "folders with stages and other plugins of your own")
 
 VERBS = (
     Verb(
@@ -142,13 +142,32 @@ VERBS = (
     ),
     Verb(
         "stages",
-        "every stage, where it comes from; with a NAME: its options and defaults",
-        "[NAME…]",
-        ("plugins",),
-        (("NAME", "the stages to show in full"), _PLUGINS),
-        ("engine stages", "engine stages clip", "engine stages xgboost --json"),
+        "every stage and other plugin, where it comes from; with a NAME: its options and defaults",
+        "[NAME…] [kind=KIND]",
+        ("plugins", "kind"),
+        (
+            ("NAME", "the stages to show in full"),
+            ("kind=KIND", "stage, source, sink or scorer: these alone; with a NAME: of this kind"),
+            _PLUGINS,
+        ),
+        ("engine stages", "engine stages clip", "engine stages csv kind=source", "engine stages --json"),
         pipeline=False,
         names=True,
+    ),
+    Verb(
+        "schema",
+        "JSON Schema of the config: an editor completes and checks pipeline files by it",
+        "[plugins=[DIR]] > FILE",
+        ("plugins",),
+        (
+            ("plugins=[DIR]", "folders with plugins of your own: the schema knows them, too"),
+            ("> FILE", "keep it, as engine.schema.json in your project; then write into each pipeline file,"),
+            ("", "below its first line, the path from there: in conf/pipeline/NAME.yaml"),
+            ("", "# yaml-language-server: $schema=../../engine.schema.json"),
+            ("", "(VS Code's YAML extension reads it, and every editor with yaml-language-server)"),
+        ),
+        ("engine schema > engine.schema.json",),
+        pipeline=False,
     ),
     Verb(
         "new",

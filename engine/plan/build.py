@@ -13,7 +13,7 @@ from engine.errors import ConfigError, Mistake
 from engine.plan.plan import Plan
 from engine.plan.sections import Reader
 from engine.plan.stages import planned_stages, stage_config
-from engine.registry import PluginError, Registry
+from engine.registry import KINDS, PluginError, Registry
 from engine.schema import Input
 
 
@@ -65,8 +65,22 @@ def build_plan(config: Config, registry: Registry | None = None) -> Plan:
     return plan
 
 
+def registry_for(config: Config) -> Registry:
+    """The registry that a config's ``plugins`` ask for.
+
+    Raises
+    ------
+    ConfigError
+        ``plugins`` is no list of folders.
+    """
+    read = Reader(config.data, config.set_by)
+    registry = _registry(read)
+    if read.mistakes:
+        raise ConfigError(read.mistakes)
+    return registry
+
+
 def _registry(read: Reader) -> Registry:
-    """The registry that the config's ``plugins`` ask for."""
     found = read.data.get("plugins") or []
     folders: list[str] = read.value("plugins", [found] if isinstance(found, str) else found, list[str], [])
     try:
@@ -84,11 +98,12 @@ def registry_of(folders: Sequence[str]) -> Registry:
     Raises
     ------
     PluginError
-        One is no folder, or holds no stage.
+        One is no folder, or holds no plugin.
     """
     registry = Registry(folders)
     for folder in folders:
-        if not any(not file.name.startswith("_") for file in Path(folder).glob("*.py")):
+        inside = (file for kind in KINDS.values() for file in Path(folder, kind.folder).glob("*.py"))
+        if all(file.name.startswith("_") for file in inside):
             raise PluginError(f"plugins: {folder} holds no stages; each is a file of its own, NAME.py")
     return registry
 

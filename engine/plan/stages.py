@@ -17,7 +17,7 @@ from engine.plan.sections import Reader
 from engine.registry import PluginError, Registry
 from engine.stage import COMMON_KEYS, Stage, option_fields
 
-_COMMON_KINDS: Mapping[str, Any] = MappingProxyType(
+COMMON_KINDS: Mapping[str, Any] = MappingProxyType(
     {
         "enabled": bool,
         "before": str | None,
@@ -27,6 +27,7 @@ _COMMON_KINDS: Mapping[str, Any] = MappingProxyType(
         "into": str | None,
     }
 )
+"""The types of the keys that every stage has, but for ``use``."""
 
 
 def planned_stages(read: Reader, registry: Registry) -> tuple[PlannedStage, ...]:
@@ -108,7 +109,7 @@ def _declared(read: Reader, label: Any, given: Any, labels: list[Any]) -> _Decla
         return None
     common: dict[str, Any] = {}
     malformed: set[str] = set()
-    for key, kind in _COMMON_KINDS.items():
+    for key, kind in COMMON_KINDS.items():
         if key in given:
             try:
                 common[key] = convert(given[key], kind)
@@ -136,7 +137,7 @@ def _planned(read: Reader, one: _Declared, registry: Registry) -> PlannedStage |
     where = f"stages.{one.label}"
     try:
         cls = registry.load(one.use)
-        defined = registry.source(one.use).place
+        defined = registry.definition(one.use).place
     except PluginError as error:
         first, *rest = str(error).splitlines()
         read.wrong(f"{where}.use", first, *(line.strip() for line in rest))

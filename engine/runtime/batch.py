@@ -17,11 +17,11 @@ from engine.errors import DataError
 from engine.plan.plan import Plan
 from engine.runtime.io.apart import check_apart
 from engine.runtime.io.files import reason
-from engine.runtime.io.sink import FileSink
-from engine.runtime.io.source import Source
 from engine.runtime.line import in_order
 from engine.runtime.rejects import Rejects, RejectsWriter, rejects_path
 from engine.schema import Kind
+from engine.sink import Sink
+from engine.source import Source
 from engine.values import BadValue
 
 _MOST_ROWS, _LEAST_ROWS = 1 << 17, 1 << 14
@@ -89,7 +89,7 @@ class _Count:
 def run_batch(
     pipeline: BatchPipeline,
     source: Source,
-    sink: FileSink,
+    sink: Sink,
     *,
     rejects: Rejects | None = None,
     batch_rows: int | None = None,
@@ -104,7 +104,7 @@ def run_batch(
     ----------
     pipeline : BatchPipeline
     source : Source
-    sink : FileSink
+    sink : Sink
     rejects : Rejects, optional
         How many rows may be refused and where they go; none may, unless given.
     batch_rows : int, optional
@@ -178,7 +178,7 @@ def run_batch(
 
 
 def check_batch(
-    pipeline: BatchPipeline, source: Source, sink: FileSink, rejects: Rejects | None = None
+    pipeline: BatchPipeline, source: Source, sink: Sink, rejects: Rejects | None = None
 ) -> pa.Schema:
     """Refuse what `run_batch` would refuse before it reads a row.
 
@@ -201,7 +201,7 @@ def check_batch(
     return schema
 
 
-def _check(pipeline: BatchPipeline, source: Source, sink: FileSink, rejects: Rejects) -> None:
+def _check(pipeline: BatchPipeline, source: Source, sink: Sink, rejects: Rejects) -> None:
     pipeline.check_schema(source.schema, str(source.path), text=source.text)
     check_apart(source, sink.path, rejects_path(rejects, sink))
 
@@ -213,7 +213,7 @@ def _batch_rows(rows: int | None, threads: int) -> int:
     return min(_MOST_ROWS, max(_LEAST_ROWS, -(-rows // (4 * threads))))
 
 
-def _coded(pipeline: BatchPipeline, schema: pa.Schema, sink: FileSink) -> list[str]:
+def _coded(pipeline: BatchPipeline, schema: pa.Schema, sink: Sink) -> list[str]:
     """Columns that had better come as the dictionaries which they may lie in.
 
     A category goes in as codes anyway; kept text goes out as it came.

@@ -12,12 +12,13 @@ import pyarrow as pa
 from engine.errors import ConfigError, DataError, Mistake
 from engine.files import is_regular
 from engine.runtime.io.csv import CsvReader
-from engine.runtime.io.files import format_of
-from engine.runtime.io.options import SINKS
+from engine.runtime.io.files import FORMATS, format_of
+from engine.runtime.io.formats import file_sink
 from engine.runtime.io.parquet import ParquetReader
-from engine.runtime.io.sink import FileSink, SinkWriter
-from engine.runtime.io.source import Source
+from engine.runtime.io.sink import SinkWriter
 from engine.schema import Input
+from engine.sink import Sink
+from engine.source import Source
 from engine.values import BadValue
 
 _SHOWN = 5
@@ -64,9 +65,11 @@ class Rejects:
         return self.max * rows if isinstance(self.max, float) else self.max
 
 
-def rejects_path(rejects: Rejects, sink: FileSink) -> Path:
+def rejects_path(rejects: Rejects, sink: Sink) -> Path:
     """The file that refused rows go to: the one that was asked for, or one beside the sink."""
-    name = f"{sink.path.stem if sink.path.suffix else sink.path.name}.rejects{sink.extension}"
+    # a sink of another format: rejects are the engine's own
+    extension = sink.extension if sink.extension in FORMATS else ".csv"
+    name = f"{sink.path.stem if sink.path.suffix else sink.path.name}.rejects{extension}"
     return Path(rejects.path) if rejects.path else sink.path.with_name(name)
 
 
@@ -78,15 +81,15 @@ class RejectsWriter:
     rejects : Rejects
     inputs : sequence of Input
     source : Source
-    sink : FileSink
+    sink : Sink
     """
 
-    def __init__(self, rejects: Rejects, inputs: Sequence[Input], source: Source, sink: FileSink) -> None:
+    def __init__(self, rejects: Rejects, inputs: Sequence[Input], source: Source, sink: Sink) -> None:
         self._rejects = rejects
         self._inputs = {item.name: item for item in inputs}
         self._source = source
         self.path = rejects_path(rejects, sink)
-        self._sink = SINKS[format_of(self.path)](str(self.path), mode=sink.mode).open()
+        self._sink = file_sink(self.path, sink.mode)
         self._writer: SinkWriter | None = None
         self._first: list[tuple[str, BadValue]] = []
         self._count = 0

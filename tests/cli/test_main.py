@@ -253,7 +253,7 @@ def test_stages_lists_all_and_the_broken_ones_too(run: Run, project: Path) -> No
         [sys.executable, "-c", script, "stages", "plugins=[own]"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    lines = {line.split()[0]: line for line in done.stdout.splitlines()}
+    lines = {line.split()[0]: line for line in done.stdout.splitlines() if line}
     assert "Limit a number to [lo, hi]" in lines["clip"]
     assert "RuntimeError: no glass here" in lines["shatter"]
 

@@ -43,13 +43,13 @@ def refused(run: Run, *argv: str) -> str:
         pytest.param(
             ("fitt",),
             "there is no verb 'fitt'. Did you mean 'fit'?\n"
-            "  verbs: demo, fit, batch, evaluate, check, explain, stages, new\n",
+            "  verbs: demo, fit, batch, evaluate, check, explain, stages, schema, new\n",
             id="verb",
         ),
         pytest.param(
             ("pipeline=prices", "source.path=x"),
             "'pipeline=prices': a verb comes first: engine VERB pipeline=prices\n"
-            "  verbs: demo, fit, batch, evaluate, check, explain, stages, new\n",
+            "  verbs: demo, fit, batch, evaluate, check, explain, stages, schema, new\n",
             id="no verb",
         ),
         pytest.param(
@@ -257,7 +257,7 @@ def refused(run: Run, *argv: str) -> str:
         ),
         pytest.param(
             ("stages", "plugins=[conf]"),
-            "plugins: conf holds no stages; each is a file of its own, NAME.py\n",
+            "plugins: conf holds no stages; each is a file of its own, NAME.py\n  set by: command line\n",
             id="stages of a folder without plugins",
         ),
         pytest.param(

@@ -138,7 +138,7 @@ class Halve(ColumnStage):
     assert mistake(config(stages={"half": halve | {"by": 0}}, plugins=str(tmp_path))) == (
         "stages.half.by: 'by' of 'build_test_halve' must be above 0, not 0\n"
         "  options: columns (required), by: float = 2.0\n"
-        f"  set by: conf/pipeline/p.yaml        stage defined in: {tmp_path.name}/build_test_halve.py"
+        f"  set by: conf/pipeline/p.yaml        stage defined in: {tmp_path}/build_test_halve.py"
     )
     assert mistake(config(plugins=["no/such"])) == (
         f"plugins: {Path.cwd()}/no/such is no folder\n  set by: conf/pipeline/p.yaml"
@@ -179,7 +179,7 @@ class Constant(RowStage):
     assert mistake(config(stages={"one": one}), Registry([tmp_path])) == (
         "stages.one.columns: 'build_test_constant' has no option 'columns'.\n"
         "  options: value: float = 0.0\n"
-        f"  set by: conf/pipeline/p.yaml        stage defined in: {tmp_path.name}/build_test_constant.py"
+        f"  set by: conf/pipeline/p.yaml        stage defined in: {tmp_path}/build_test_constant.py"
     )
 
 

@@ -317,10 +317,11 @@ def test_csv_refuses_columns_it_cannot_hold_before_anything_is_written(tmp_path:
         (
             {"use": "csv", "path": "x.csv", "delimter": ";"},
             "source.delimter: 'csv' has no option 'delimter'. Did you mean 'delimiter'?"
-            "\n  options: path, delimiter",
+            "\n  options: path: str (required), delimiter: str = ','"
+            "\n  set by: the call        source defined in: plugins/sources/csv.py",
         ),
         ({"use": "cvs", "path": "x"}, "source.use: there is no source 'cvs'. Did you mean 'csv'?"
-         "\n  there are: auto, parquet, csv"),
+         "\n  there are: auto, csv, parquet"),
         ({"path": None}, "source.path: a path is needed: a file (.parquet or .csv) or a folder"),
         (
             {"use": "csv", "path": "x", "delimiter": ";;"},
@@ -334,8 +335,8 @@ def test_csv_refuses_columns_it_cannot_hold_before_anything_is_written(tmp_path:
             )
             for mark in ('"', "\r", "\n", "\0")
         ),
-        ({"use": ["a"], "path": "x"}, "source.use: expected one of auto, parquet, csv, found ['a']"),
-        ([1], "source: expected a mapping such as {path: rows.parquet}, found [1]"),
+        ({"use": ["a"], "path": "x"}, "source.use: expected one of auto, csv, parquet, found ['a']"),
+        ([1], "source: must be a mapping such as {path: rows.parquet}, not [1]"),
     ],
 )  # fmt: skip
 def test_mistakes_in_a_source(config: dict[str, Any], message: str) -> None:
@@ -347,8 +348,11 @@ def test_mistakes_in_a_source(config: dict[str, Any], message: str) -> None:
 def test_mistakes_in_a_sink() -> None:
     with pytest.raises(ConfigError) as caught:
         open_sink({"path": "x.csv", "mode": "replce"})
-    assert (
-        str(caught.value) == "sink.mode: expected error or replace, found 'replce'. Did you mean 'replace'?"
+    assert str(caught.value) == (
+        "sink.mode: 'mode' of 'csv' must be one of 'error', 'replace', not 'replce'."
+        " Did you mean 'replace'?\n"
+        "  options: path: str (required), mode: 'error' | 'replace' = 'error', delimiter: str = ','\n"
+        "  set by: the call        sink defined in: plugins/sinks/csv.py"
     )
     with pytest.raises(DataError, match=r"no format has the extension '\.xlsx'"):
         open_sink({"path": "x.xlsx"})
@@ -357,8 +361,8 @@ def test_mistakes_in_a_sink() -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"path": "x", "use": ["a"]}, "sink.use: expected one of auto, parquet, csv, found ['a']"),
-        ({"path": "x", "format": ["a"]}, "sink.format: expected parquet, csv, found ['a']"),
+        ({"path": "x", "use": ["a"]}, "sink.use: expected one of auto, csv, parquet, found ['a']"),
+        ({"path": "x", "format": ["a"]}, "sink.format: expected one of csv, parquet, found ['a']"),
         *(
             (
                 {"path": path},

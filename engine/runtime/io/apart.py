@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from engine.errors import DataError
-from engine.runtime.io.source import Source
+from engine.source import Source
 
 
 def check_apart(source: Source, sink: Path, rejects: Path) -> None:

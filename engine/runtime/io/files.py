@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import pyarrow as pa
 
 from engine.errors import DataError, did_you_mean, listing
 from engine.files import is_regular
 
-FORMATS = {".parquet": "parquet", ".csv": "csv"}
-"""File extensions, and the format that each stands for."""
+FORMATS: Mapping[str, str] = MappingProxyType({".parquet": "parquet", ".csv": "csv"})
+"""Extensions of files that the engine itself reads and writes, and the format that each stands for."""
 
 
-def format_of(path: Path) -> str:
+def format_of(path: Path, formats: Mapping[str, str] = FORMATS) -> str:
     """The format of a file, by its extension.
 
     Raises
@@ -24,13 +25,15 @@ def format_of(path: Path) -> str:
     DataError
         The extension is none that the engine knows.
     """
-    found = FORMATS.get(path.suffix.lower())
+    found = formats.get(path.suffix.lower())
     if found is None:
-        raise DataError(f"{path}: no format has the extension '{path.suffix}'; there are {listing(FORMATS)}")
+        raise DataError(f"{path}: no format has the extension '{path.suffix}'; there are {listing(formats)}")
     return found
 
 
-def find_files(path: Path, wanted: str | None = None) -> tuple[str, tuple[Path, ...]]:
+def find_files(
+    path: Path, wanted: str | None = None, formats: Mapping[str, str] = FORMATS
+) -> tuple[str, tuple[Path, ...]]:
     """The format and the files of a path: itself, or all data files of a folder by name.
 
     Names that start with ``_`` or ``.`` are skipped.
@@ -40,6 +43,8 @@ def find_files(path: Path, wanted: str | None = None) -> tuple[str, tuple[Path, 
     path : Path
     wanted : str, optional
         The format; None is by extension.
+    formats : mapping of str to str
+        Extensions, and the format that each stands for.
 
     Raises
     ------
@@ -53,17 +58,17 @@ def find_files(path: Path, wanted: str | None = None) -> tuple[str, tuple[Path, 
         raise DataError(f"{path}: no such file or folder.{did_you_mean(path.name, siblings)}")
     if not path.is_dir():
         _refuse_odd(path)
-        return wanted or format_of(path), (path,)
+        return wanted or format_of(path, formats), (path,)
     found: dict[str, list[Path]] = {}
     with reading(path):
         for item in sorted(path.iterdir()):
-            kind = FORMATS.get(item.suffix.lower())
+            kind = formats.get(item.suffix.lower())
             if kind and item.is_file() and not item.name.startswith(("_", ".")):
                 found.setdefault(kind, []).append(item)
     if wanted:
         found = {kind: files for kind, files in found.items() if kind == wanted}
     if not found:
-        kinds = [end for end, kind in FORMATS.items() if wanted in (None, kind)]
+        kinds = [end for end, kind in formats.items() if wanted in (None, kind)]
         raise DataError(f"{path}: the folder holds no data files ({listing(kinds)})")
     if len(found) > 1:
         counts = " and ".join(f"{len(files)} {kind}" for kind, files in sorted(found.items()))

@@ -2,119 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from engine.config.bind import Place, bind
+from engine.config.convert import shown
 from engine.errors import ConfigError, Mistake, did_you_mean, listing
-from engine.runtime.io import csv, parquet
-from engine.runtime.io.files import FORMATS, find_files, format_of
-from engine.runtime.io.sink import FileSink, Mode
-from engine.runtime.io.source import FileSource, Source
+from engine.registry import PluginError, Registry
+from engine.runtime.io.files import find_files, format_of
+from engine.sink import Sink
+from engine.source import Source
+
+SetBy = Callable[[str], str]
 
 
-@dataclass(frozen=True, slots=True)
-class ParquetSource:
-    """Parquet files.
-
-    Parameters
-    ----------
-    path : str
-        A file, or a folder whose files are read by name.
-    """
-
-    path: str
-
-    def open(self) -> FileSource:
-        """Look at the files."""
-        path = Path(self.path)
-        return FileSource(path, find_files(path, "parquet")[1], parquet.ParquetReader())
-
-
-@dataclass(frozen=True, slots=True)
-class CsvSource:
-    """CSV files in UTF-8 with a header line.
-
-    Parameters
-    ----------
-    path : str
-        A file, or a folder whose files are read by name.
-    delimiter : str
-    """
-
-    path: str
-    delimiter: str = ","
-
-    def open(self) -> FileSource:
-        """Look at the files."""
-        path = Path(self.path)
-        return FileSource(path, find_files(path, "csv")[1], csv.CsvReader(self.delimiter))
-
-
-@dataclass(frozen=True, slots=True)
-class ParquetSink:
-    """A Parquet file, or a folder of them.
-
-    Parameters
-    ----------
-    path : str
-        With an extension one file, without a folder.
-    mode : {"error", "replace"}
-        What happens to what is already there.
-    """
-
-    path: str
-    mode: Mode = "error"
-
-    def open(self) -> FileSink:
-        """The sink, nothing written yet."""
-        return FileSink(
-            Path(self.path),
-            ".parquet",
-            parquet.ParquetPart,
-            parquet.check_columns,
-            mode=self.mode,
-            takes_coded=True,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class CsvSink:
-    """A CSV file, or a folder of them.
-
-    Parameters
-    ----------
-    path : str
-        With an extension one file, without a folder.
-    mode : {"error", "replace"}
-        What happens to what is already there.
-    delimiter : str
-    """
-
-    path: str
-    mode: Mode = "error"
-    delimiter: str = ","
-
-    def open(self) -> FileSink:
-        """The sink, nothing written yet."""
-        part = partial(csv.CsvPart, delimiter=self.delimiter)
-        return FileSink(Path(self.path), ".csv", part, csv.check_columns, mode=self.mode)
-
-
-SOURCES: Mapping[str, type[ParquetSource] | type[CsvSource]] = {"parquet": ParquetSource, "csv": CsvSource}
-SINKS: Mapping[str, type[ParquetSink] | type[CsvSink]] = {"parquet": ParquetSink, "csv": CsvSink}
-
-
-def open_source(config: Any) -> Source:
+def open_source(config: Any, registry: Registry | None = None, set_by: SetBy | None = None) -> Source:
     """The source that a config states.
 
     Parameters
     ----------
     config : mapping
-        ``use`` (``auto``, by extension, unless given), ``path`` and the format's own options.
+        ``use`` (``auto``, by extension, unless given), and the plugin's own options.
+    registry : Registry, optional
+        Where plugins are looked up; else the built-in ones and those of packages.
+    set_by : callable, optional
+        Who set a key.
 
     Raises
     ------
@@ -123,21 +36,24 @@ def open_source(config: Any) -> Source:
     DataError
         There is nothing to read.
     """
-    options = _mapping(config, "source")
-    use = _use(options, "source", SOURCES)
+    reader = _Section("source", config, registry or Registry(), set_by)
+    use = reader.use()
     if use == "auto":
-        use = find_files(_path(options, "source"))[0]
-    return _bind("source", use, SOURCES[use], options).open()
+        use, files = find_files(reader.path(), None, reader.formats())
+        reader.check_sole(files[0])
+    opened: Source = reader.bound(use).open()
+    return opened
 
 
-def open_sink(config: Any) -> FileSink:
+def open_sink(config: Any, registry: Registry | None = None, set_by: SetBy | None = None) -> Sink:
     """The sink that a config states; nothing is written yet.
 
     Parameters
     ----------
     config : mapping
-        ``use`` (``auto``, by extension, unless given), ``path``, ``mode``, for a folder ``format``, and the
-        format's own options.
+        ``use`` (``auto``, by extension, unless given), for a folder ``format``, and the plugin's own options.
+    registry, set_by
+        As for `open_source`.
 
     Raises
     ------
@@ -146,92 +62,139 @@ def open_sink(config: Any) -> FileSink:
     DataError
         The extension is of no format.
     """
-    options = _mapping(config, "sink")
-    use = _use(options, "sink", SINKS)
-    path = _path(options, "sink")
-    _check_name(path)
-    chosen = options.pop("format", None)
-    if chosen is not None and (not isinstance(chosen, str) or chosen not in SINKS):
-        raise _mistake("sink.format", f"expected {listing(SINKS)}, found {chosen!r}")
+    reader = _Section("sink", config, registry or Registry(), set_by)
+    use = reader.use()
+    chosen = reader.options.pop("format", None)
+    if chosen is not None and chosen not in reader.registry.names("sink"):
+        names = listing(reader.registry.names("sink"))
+        raise reader.mistake("format", f"expected one of {names}, found {shown(chosen)}")
     if use == "auto":
-        use = format_of(path) if path.suffix else chosen or "parquet"
-    return _bind("sink", use, SINKS[use], options).open()
+        path = reader.path()
+        formats = reader.formats()
+        _check_name(reader, path, formats)
+        reader.check_sole(path)
+        use = format_of(path, formats) if path.suffix else chosen or "parquet"
+    elif isinstance(reader.options.get("path"), str):
+        _check_name(reader, reader.path(), reader.formats())
+    opened: Sink = reader.bound(use).open()
+    return opened
 
 
-_T = TypeVar("_T")
-
-
-def _bind(where: str, use: str, cls: type[_T], options: Mapping[str, Any]) -> _T:
-    names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
-    mistakes = [
-        Mistake(
-            f"{where}.{key}",
-            f"'{use}' has no option '{key}'.{did_you_mean(key, names)}",
-            (f"options: {listing(names)}",),
-        )
-        for key in options
-        if key not in names
-    ]
-    for key, value in options.items():
-        if key in names and not isinstance(value, str):
-            mistakes.append(Mistake(f"{where}.{key}", f"expected text, found {value!r}"))
-    mode = options.get("mode", "error")
-    if isinstance(mode, str) and mode not in ("error", "replace"):
-        hint = did_you_mean(mode, ("error", "replace"))
-        mistakes.append(Mistake(f"{where}.mode", f"expected error or replace, found {mode!r}.{hint}"))
-    if options.get("delimiter") in ("\\t", "tab"):
-        options = {**options, "delimiter": "\t"}
-    delimiter = options.get("delimiter", ",")
-    if isinstance(delimiter, str) and len(delimiter.encode()) != 1:
-        mistakes.append(Mistake(f"{where}.delimiter", f"expected one character, found {delimiter!r}"))
-    elif delimiter in ('"', "\r", "\n", "\0"):
-        message = (
-            f"{delimiter!r} can't part fields: quotes and line breaks have a meaning of their own in CSV"
-        )
-        mistakes.append(Mistake(f"{where}.delimiter", message))
-    if mistakes:
+def open_both(source: Any, sink: Any, registry: Registry, set_by: SetBy) -> tuple[Source, Sink]:
+    """The source and the sink of a config, with the mistakes of both."""
+    mistakes: list[Mistake] = []
+    read: Source | None = None
+    written: Sink | None = None
+    try:
+        read = open_source(source, registry, set_by)
+    except ConfigError as error:
+        mistakes += error.mistakes
+    try:
+        written = open_sink(sink, registry, set_by)
+    except ConfigError as error:
+        mistakes += error.mistakes
+    if read is None or written is None:
         raise ConfigError(mistakes)
-    return cls(**options)
+    return read, written
 
 
-def _use(options: dict[str, Any], where: str, known: Mapping[str, Any]) -> str:
-    use = options.pop("use", None)
-    use = "auto" if use is None else use
-    if not isinstance(use, str):
-        raise _mistake(f"{where}.use", f"expected one of auto, {listing(known)}, found {use!r}")
-    if use != "auto" and use not in known:
-        hint = did_you_mean(use, known)
-        raise _mistake(
-            f"{where}.use", f"there is no {where} '{use}'.{hint}", f"there are: auto, {listing(known)}"
+class _Section:
+    """The section ``source`` or ``sink`` of a config, which is the kind of plugin, too."""
+
+    def __init__(self, kind: str, config: Any, registry: Registry, set_by: SetBy | None) -> None:
+        self.kind = kind
+        self.registry = registry
+        self.set_by = set_by
+        if config is not None and not isinstance(config, Mapping):
+            raise self.mistake("", f"must be a mapping such as {{path: rows.parquet}}, not {shown(config)}")
+        self.options: dict[str, Any] = dict(config or {})
+        self._use = self.options.pop("use", None)
+
+    def mistake(self, key: str, message: str, *notes: str) -> ConfigError:
+        where = f"{self.kind}.{key}" if key else self.kind
+        told = (*notes, f"set by: {self.set_by(where)}") if self.set_by else notes
+        return ConfigError([Mistake(where, message, told)])
+
+    def use(self) -> str:
+        """``auto``, or the name of a plugin."""
+        use = "auto" if self._use is None else self._use
+        known = self.registry.names(self.kind)
+        if not isinstance(use, str):
+            raise self.mistake("use", f"expected one of auto, {listing(known)}, found {shown(use)}")
+        if use != "auto" and use not in known:
+            hint = did_you_mean(use, known)
+            there = f"there are: auto, {listing(known)}"
+            raise self.mistake("use", f"there is no {self.kind} {use!r}.{hint}", there)
+        return use
+
+    def path(self) -> Path:
+        path = self.options.get("path")
+        if not isinstance(path, str) or not path:
+            kinds = " or ".join(self.formats())
+            # the null of conf/source/auto.yaml was set by nobody
+            raise ConfigError(
+                [Mistake(f"{self.kind}.path", f"a path is needed: a file ({kinds}) or a folder")]
+            )
+        return Path(path)
+
+    def formats(self) -> Mapping[str, str]:
+        """The plugin for each extension."""
+        return {extension: names[0] for extension, names in self._claims().items()}
+
+    def check_sole(self, file: Path) -> None:
+        """Refuse to choose among several plugins that all take a file's extension."""
+        names = self._claims().get(file.suffix.lower(), [])
+        if len(names) > 1:
+            message = f"{file}: {listing(names)} all take files that end in {file.suffix}"
+            raise self.mistake("use", message, f"say which: {self.kind}.use={names[0]}")
+
+    def _claims(self) -> Mapping[str, list[str]]:
+        """The plugins by the extensions they take; one that can't be imported stops only who names it."""
+        found: dict[str, list[str]] = {}
+        for name in sorted(self.registry.names(self.kind), key=lambda name: (name != "parquet", name)):
+            try:
+                extensions = self.registry.load(name, self.kind).extensions
+            except PluginError:
+                continue
+            for extension in extensions:
+                found.setdefault(extension.lower(), []).append(name)
+        return found
+
+    def bound(self, use: str) -> Any:
+        """The plugin with its options."""
+        try:
+            cls = self.registry.load(use, self.kind)
+            defined = self.registry.definition(use, self.kind).place
+        except PluginError as error:
+            first, *rest = str(error).splitlines()
+            raise self.mistake("use", first, *(line.strip() for line in rest)) from None
+        # conf/source/auto.yaml has the key for everybody; null is as good as absent
+        given = {key: value for key, value in self.options.items() if key != "path" or value is not None}
+        set_by = self.set_by or (lambda key: "the call")
+        bound = bind(
+            cls, given, Place(self.kind, use, set_by, f"{self.kind} defined in: {defined}", ("use",))
         )
-    return use
+        if bound.value is None:
+            raise ConfigError(bound.mistakes)
+        mistakes = [self._told(sentence, cls) for sentence in bound.value.check()]
+        if mistakes:
+            raise ConfigError(mistakes)
+        return bound.value
+
+    def _told(self, sentence: str, cls: type[Any]) -> Mistake:
+        option, colon, rest = sentence.partition(": ")
+        its = bool(colon) and option in cls.__dataclass_fields__
+        (mistake,) = self.mistake(option if its else "", rest if its else sentence).mistakes
+        return mistake
 
 
-def _mapping(config: Any, where: str) -> dict[str, Any]:
-    if config is not None and not isinstance(config, Mapping):
-        raise _mistake(where, f"expected a mapping such as {{path: rows.parquet}}, found {config!r}")
-    return dict(config or {})
-
-
-def _check_name(path: Path) -> None:
+def _check_name(reader: _Section, path: Path, formats: Mapping[str, str]) -> None:
     """Refuse a sink that could be neither a file nor a folder of its own."""
     if path.name in ("", ".."):
-        raise _mistake(
-            "sink.path",
+        raise reader.mistake(
+            "path",
             f"{str(path)!r} is a folder that a batch can't make or replace",
             "add a name: scores.parquet for one file, scores for a folder of parts",
         )
-    if path.name.lower() in FORMATS:
-        raise _mistake("sink.path", f"a file's name is due in front of its ending, found {str(path)!r}")
-
-
-def _path(options: Mapping[str, Any], where: str) -> Path:
-    path = options.get("path")
-    if not isinstance(path, str) or not path:
-        kinds = " or ".join(FORMATS)
-        raise _mistake(f"{where}.path", f"a path is needed: a file ({kinds}) or a folder")
-    return Path(path)
-
-
-def _mistake(where: str, message: str, *notes: str) -> ConfigError:
-    return ConfigError([Mistake(where, message, notes)])
+    if path.name.lower() in formats:
+        raise reader.mistake("path", f"a file's name is due in front of its ending, found {str(path)!r}")

@@ -10,20 +10,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol
+from typing import Protocol
 
 import pyarrow as pa
 
 from engine.errors import DataError, listing
-from engine.runtime.io.files import reading, writing
-
-Mode = Literal["error", "replace"]
+from engine.runtime.io.files import FORMATS, reading, writing
+from engine.sink import Mode
 
 PART_ROWS = 1 << 22
 """A folder's parts hold at least so many rows, but for the last."""
-
-_PART = re.compile(r"part-\d{5}\.(parquet|csv)")
-"""The names of a folder's files, which alone may be replaced."""
 
 
 class Part(Protocol):
@@ -92,7 +88,7 @@ class FileSink:
         if self.is_folder and path.is_dir():
             with reading(path):
                 items = sorted(path.iterdir())
-                foreign = [item.name for item in items if not (_PART.fullmatch(item.name) and item.is_file())]
+                foreign = [item.name for item in items if not (self._is_part(item.name) and item.is_file())]
             if foreign:
                 raise DataError(
                     f"{path}: the folder holds more than a batch's parts, and is neither written to nor "
@@ -113,6 +109,11 @@ class FileSink:
                 raise DataError(f"{path}: can't be written: {standing} is a file, not a folder")
             if not os.access(standing, os.W_OK | os.X_OK):
                 raise DataError(f"{path}: can't be written: no permission to write in {standing}")
+
+    def _is_part(self, name: str) -> bool:
+        """Whether a folder's file has the name of a part, in any format: they alone may be replaced."""
+        endings = "|".join(map(re.escape, {*FORMATS, self.extension}))
+        return re.fullmatch(rf"part-\d{{5}}({endings})", name) is not None
 
     def open(self, schema: pa.Schema) -> SinkWriter:
         """Start writing; use it as a context manager."""

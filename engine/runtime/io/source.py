@@ -13,48 +13,6 @@ from engine.decode.arrow import family
 from engine.errors import DataError, did_you_mean
 
 
-class Source(Protocol):
-    """Rows to score.
-
-    Attributes
-    ----------
-    path : Path
-        What messages call it.
-    schema : pyarrow.Schema
-        All columns there.
-    text : bool
-        Every value arrives as text, to be parsed.
-    rows : int or None
-        How many rows there are, where that is known without reading them.
-    """
-
-    @property
-    def path(self) -> Path: ...
-    @property
-    def schema(self) -> pa.Schema: ...
-    @property
-    def text(self) -> bool: ...
-    @property
-    def rows(self) -> int | None: ...
-
-    def files(self) -> tuple[Path, ...]:
-        """The files, in the order in which they are read."""
-        ...
-
-    def batches(
-        self, columns: Sequence[str] | None, batch_rows: int, coded: Collection[str] = ()
-    ) -> Iterator[pa.RecordBatch]:
-        """The rows in order, at most ``batch_rows`` at a time, with these columns (None: all).
-
-        Text columns in ``coded`` may come dictionary-encoded, as they lie in the file.
-        """
-        ...
-
-    def place(self, row: int) -> str:
-        """Where a row that was read lies, for a message: file and position, counted from 0."""
-        ...
-
-
 class FileFormat(Protocol):
     """How files of one format are read."""
 

@@ -1,0 +1,62 @@
+"""The formats that the engine reads and writes itself: what the plugins in plugins/sources and sinks open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+from engine.runtime.io import csv, parquet
+from engine.runtime.io.files import find_files, format_of
+from engine.runtime.io.sink import FileSink
+from engine.runtime.io.source import FileSource
+from engine.sink import Mode
+
+
+def parquet_source(path: Path) -> FileSource:
+    """A Parquet file, or a folder of them."""
+    return FileSource(path, find_files(path, "parquet")[1], parquet.ParquetReader())
+
+
+def csv_source(path: Path, delimiter: str = ",", extensions: Iterable[str] = (".csv",)) -> FileSource:
+    """A CSV file, or a folder of them: of the files that end so."""
+    files = find_files(path, "csv", dict.fromkeys(extensions, "csv"))[1]
+    return FileSource(path, files, csv.CsvReader(_character(delimiter)))
+
+
+def parquet_sink(path: Path, mode: Mode) -> FileSink:
+    """A Parquet file, or without an extension a folder of them."""
+    return FileSink(path, ".parquet", parquet.ParquetPart, parquet.check_columns, mode=mode, takes_coded=True)
+
+
+def csv_sink(path: Path, mode: Mode, delimiter: str = ",") -> FileSink:
+    """A CSV file, or without an extension a folder of them."""
+    part = partial(csv.CsvPart, delimiter=_character(delimiter))
+    return FileSink(path, ".csv", part, csv.check_columns, mode=mode)
+
+
+def file_sink(path: Path, mode: Mode) -> FileSink:
+    """A file in the format that its extension tells.
+
+    Raises
+    ------
+    DataError
+        The extension is of none of the two.
+    """
+    return csv_sink(path, mode) if format_of(path) == "csv" else parquet_sink(path, mode)
+
+
+def delimiter_mistakes(delimiter: str) -> Iterable[str]:
+    """What is wrong with the option ``delimiter``."""
+    character = _character(delimiter)
+    if len(character.encode()) != 1:
+        yield f"delimiter: expected one character, found {delimiter!r}"
+    elif character in ('"', "\r", "\n", "\0"):
+        yield (
+            f"delimiter: {delimiter!r} can't part fields: quotes and line breaks have a meaning of their own "
+            "in CSV"
+        )
+
+
+def _character(delimiter: str) -> str:
+    return "\t" if delimiter in ("\\t", "tab") else delimiter

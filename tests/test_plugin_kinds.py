@@ -1,0 +1,375 @@
+"""Sources, sinks and scorers are plugins, found, bound and told of as stages are."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import engine
+import engine.plugins
+from engine.cli.main import main
+from engine.cli.schema import config_schema
+from engine.config.config import Config
+from engine.errors import ConfigError, DataError, ModelError
+from engine.registry import KINDS, PluginError, Registry
+from engine.runtime.io import open_sink, open_source
+
+JSONL_SOURCE = """
+import json
+from pathlib import Path
+
+import pyarrow as pa
+
+from engine.source import SourcePlugin, option, source
+
+
+@source("jsonl")
+class Lines(SourcePlugin):
+    '''Lines of JSON.'''
+
+    extensions = (".jsonl",)
+
+    path: str = option(help="the file")
+    skip: int = option(0, ge=0, help="lines to leave out at the top")
+
+    def open(self):
+        return Opened(Path(self.path), self.skip)
+
+
+class Opened:
+    text = False
+
+    def __init__(self, path, skip):
+        self.path = path
+        lines = path.read_text().splitlines()[skip:]
+        self._table = pa.Table.from_pylist([json.loads(line) for line in lines])
+        self.schema, self.rows = self._table.schema, self._table.num_rows
+
+    def files(self):
+        return (self.path,)
+
+    def batches(self, columns, batch_rows, coded=()):
+        chosen = self._table.schema.names if columns is None else list(columns)
+        yield from self._table.select(chosen).to_batches(batch_rows)
+
+    def place(self, row):
+        return f"{self.path}, row {row}"
+"""
+
+JSONL_SINK = """
+import json
+from pathlib import Path
+
+from engine.runtime.io.sink import FileSink
+from engine.sink import Mode, SinkPlugin, option, sink
+
+
+@sink("jsonl")
+class Lines(SinkPlugin):
+    '''Lines of JSON.'''
+
+    extensions = (".jsonl",)
+
+    path: str = option(help="the file")
+    mode: Mode = option("error", help="what happens to a file that is there")
+
+    def open(self):
+        return FileSink(Path(self.path), ".jsonl", Part, lambda schema: None, mode=self.mode)
+
+
+class Part:
+    def __init__(self, file, schema):
+        self._file = file.open("w")
+
+    def write(self, batch):
+        self._file.writelines(json.dumps(row) + "\\n" for row in batch.to_pylist())
+
+    def close(self):
+        self._file.close()
+
+    abandon = close
+"""
+
+FLAT = """
+import numpy as np
+
+from engine.scorer import ScorerPlugin, scorer
+
+
+@scorer("kinds_flat")
+class Flat(ScorerPlugin):
+    '''The same score for every row.'''
+
+    def make(self, model, where, *, trusted=False):
+        return Scores()
+
+
+class Scores:
+    n_features, n_outputs, used, note = 1, 1, frozenset({0}), "flat"
+
+    def many(self, features, threads=1):
+        return np.full((len(features), 1), 0.25, np.float32)
+
+    def one(self, features, scores):
+        scores[0] = 0.25
+"""
+
+
+@pytest.fixture(autouse=True)
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.plugins, "__path__", list(engine.plugins.__path__))
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all: a process has one plugin of a name."""
+    folder = tmp_path_factory.mktemp("kinds")
+    for kind, name, text in (
+        ("sources", "jsonl", JSONL_SOURCE),
+        ("sinks", "jsonl", JSONL_SINK),
+        ("scorers", "kinds_flat", FLAT),
+        ("scorers", "kinds_refuses", FLAT.replace("kinds_flat", "kinds_refuses").replace("Scores()", "'no'")),
+    ):
+        (folder / kind).mkdir(exist_ok=True)
+        (folder / kind / f"{name}.py").write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import xgboost
+
+    x = np.arange(40, dtype=np.float32).reshape(-1, 1)
+    booster = xgboost.train({"max_depth": 2, "nthread": 1}, xgboost.DMatrix(x, x[:, 0] > 20), 3)
+    file = tmp_path_factory.mktemp("model") / "m.ubj"
+    booster.save_model(file)
+    return file
+
+
+def scoring(model: Path, own: Path | None = None, **options: Any) -> Config:
+    stage = {"use": "xgboost", "columns": "x", "model": str(model), **options}
+    plugins = [str(own)] if own else []
+    return Config({"name": "p", "inputs": {"x": "number"}, "stages": {"model": stage}, "plugins": plugins})
+
+
+# -- found as stages are
+
+
+def test_the_built_in_ones() -> None:
+    registry = Registry()
+    assert registry.names("source") == registry.names("sink") == ["csv", "parquet"]
+    assert registry.names("scorer") == ["native", "xgboost"]
+    assert registry.definition("csv", "sink").place == "plugins/sinks/csv.py"
+    assert registry.load("csv", "source") is not registry.load("csv", "sink")
+
+
+def test_of_the_user(own: Path) -> None:
+    registry = Registry([own])
+    assert registry.definition("jsonl", "source").origin == "folder"
+    assert registry.load("jsonl", "source").__module__ == "engine.plugins.sources.jsonl"
+
+
+def test_of_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = tmp_path / "acme_sources-2.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-sources\nVersion: 2.0\n")
+    (info / "entry_points.txt").write_text("[engine.sources]\nkinds_acme = kinds_acme:Lines\n")
+    (tmp_path / "kinds_acme.py").write_text(JSONL_SOURCE.replace('"jsonl"', '"kinds_acme"'))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert Registry().load("kinds_acme", "source").use == "kinds_acme"
+    assert Registry().definition("kinds_acme", "source").origin == "acme-sources 2.0"
+
+
+def test_a_folder_that_would_hide_the_engines_own(tmp_path: Path) -> None:
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "__init__.py").touch()
+    with pytest.raises(PluginError, match="makes a package of a folder of plugins; remove the file"):
+        Registry([tmp_path])
+
+
+def test_two_of_a_name_stop_only_who_uses_it(tmp_path: Path) -> None:
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "csv.py").write_text(JSONL_SOURCE)
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "x.parquet")
+    registry = Registry([tmp_path])
+    assert open_source({"path": str(tmp_path / "x.parquet")}, registry).rows == 1
+    with pytest.raises(
+        ConfigError, match=r"source\.use: two sources are called 'csv': plugins/sources/csv\.py"
+    ):
+        open_source({"use": "csv", "path": "x"}, registry)
+
+
+# -- sources and sinks
+
+
+def test_a_batch_from_and_to_a_format_of_ones_own(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in.jsonl").write_text('{"x": -1}\n{"x": 1}\n{"x": null}\n')
+    Path("conf/pipeline").mkdir(parents=True)
+    Path("conf/pipeline/p.yaml").write_text(
+        "# @package _global_\ninputs: {x: {kind: number, missing: reject}}\n"
+        "stages: {one: {use: clip, columns: x, lo: 0}}\n"
+    )
+    given = ("pipeline=p", "--config-dir", "conf", f"plugins=[{own}]", "source.path=in.jsonl")
+    assert main(["batch", *given, "sink.path=out.jsonl", "rejects.max=1"]) == 0
+    assert Path("out.jsonl").read_text() == '{"x": 0.0}\n{"x": 1.0}\n'
+    assert "2" in Path("out.rejects.csv").read_text()
+    assert main(["check", *given, "source.skip=-1", "source.skipp=2", "sink.path=other.csv"]) == 2
+    assert capsys.readouterr().err.endswith(
+        "2 mistakes in the config:\n\n"
+        "source.skipp: 'jsonl' has no option 'skipp'. Did you mean 'skip'?\n"
+        "  options: path: str (required), skip: int = 0\n"
+        f"  set by: command line        source defined in: {own}/sources/jsonl.py\n\n"
+        "source.skip: 'skip' of 'jsonl' must be at least 0, not -1\n"
+        "  options: path: str (required), skip: int = 0\n"
+        f"  set by: command line        source defined in: {own}/sources/jsonl.py\n"
+    )
+
+
+def test_mistakes_of_both_ends_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("conf/pipeline").mkdir(parents=True)
+    Path("conf/pipeline/p.yaml").write_text(
+        "# @package _global_\ninputs: {x: number}\nstages: {one: {use: clip, columns: x, lo: 0}}\n"
+    )
+    given = ("pipeline=p", "--config-dir", "conf", "source.path=in.csv", "sink.path=out.csv")
+    assert main(["batch", *given, "source.use=csv", "source.delimiter=no", "sink.mode=replce"]) == 2
+    assert capsys.readouterr().err == (
+        "2 mistakes in the config:\n\n"
+        "source.delimiter: expected one character, found 'no'\n  set by: command line\n\n"
+        "sink.mode: 'mode' of 'csv' must be one of 'error', 'replace', not 'replce'."
+        " Did you mean 'replace'?\n"
+        "  options: path: str (required), mode: 'error' | 'replace' = 'error', delimiter: str = ','\n"
+        "  set by: command line        sink defined in: plugins/sinks/csv.py\n"
+    )
+
+
+def test_auto_goes_by_extension(own: Path, tmp_path: Path) -> None:
+    registry = Registry([own])
+    (tmp_path / "in.jsonl").write_text('{"x": -1}\n')
+    assert open_source({"path": str(tmp_path / "in.jsonl")}, registry).rows == 1
+    assert open_sink({"path": str(tmp_path / "out.jsonl")}, registry).extension == ".jsonl"
+    assert open_sink({"path": str(tmp_path / "out"), "format": "jsonl"}, registry).is_folder
+    with pytest.raises(DataError, match=r"no format has the extension '\.xlsx'; there are .*\.csv.*\.jsonl"):
+        open_sink({"path": "x.xlsx"}, registry)
+
+
+def test_two_that_take_one_extension(own: Path, tmp_path: Path) -> None:
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "kinds_lines.py").write_text(JSONL_SOURCE.replace('"jsonl"', '"kinds_lines"'))
+    (tmp_path / "in.jsonl").write_text('{"x": -1}\n')
+    registry = Registry([own, tmp_path])
+    with pytest.raises(ConfigError, match=r"jsonl, kinds_lines all take files that end in \.jsonl"):
+        open_source({"path": str(tmp_path / "in.jsonl")}, registry)
+    with pytest.raises(ConfigError, match=r"say which: source\.use=jsonl"):
+        open_source({"path": str(tmp_path)}, registry)
+    assert open_source({"path": str(tmp_path / "in.jsonl"), "use": "kinds_lines"}, registry).rows == 1
+
+
+# -- scorers
+
+
+def test_a_scorer_of_ones_own(own: Path, model: Path) -> None:
+    pipeline = engine.build(scoring(model, own, scorer="kinds_flat"))
+    assert pipeline.predict_one({"x": 3.0}) == {"score": 0.25}
+    assert pipeline.predict_many(pa.table({"x": [1.0, 2.0]}))["score"].to_pylist() == [0.25, 0.25]
+
+
+def test_the_engines_scorers_by_name(model: Path) -> None:
+    table = pa.table({"x": np.arange(40.0)})
+    scores = [
+        engine.build(scoring(model, scorer=name)).predict_many(table)["score"]
+        for name in ("auto", "native", "xgboost")
+    ]
+    assert scores[0] == scores[1] == scores[2]
+
+
+def test_mistakes_in_a_scorer(own: Path, model: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"there is no scorer 'nativ'\. Did you mean 'native'\? There are: auto"
+    ):
+        engine.build(scoring(model, scorer="nativ"))
+    with pytest.raises(
+        ModelError, match="the model can't be scored by 'kinds_refuses': no; use scorer: auto"
+    ):
+        engine.build(scoring(model, own, scorer="kinds_refuses")).predict_one({"x": 1.0})
+
+
+# -- shown
+
+
+def test_the_list_has_a_section_for_each_kind(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stages", f"plugins=[{own}]"]) == 0
+    heads = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line[:1].isupper()]
+    assert heads == [kind.upper() for kind in KINDS]
+    assert main(["stages", "kind=source", "--json", f"plugins=[{own}]"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [(item["plugin"], item["name"], item["from"]) for item in listed] == [
+        ("source", "csv", "built in"),
+        ("source", "jsonl", "folder"),
+        ("source", "parquet", "built in"),
+    ]
+
+
+def test_one_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stages", "csv", "kind=sink"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("csv: sink, version 1, from plugins/sinks/csv.py (built in)\n")
+    assert "  mode       'error' | 'replace' = 'error'" in out
+    assert main(["stages", "csv"]) == 2
+    assert "there is a source of that name" in capsys.readouterr().err
+    assert main(["stages", "kind=sauce"]) == 2
+    assert "there is no kind of plugin 'sauce'. Did you mean 'source'?" in capsys.readouterr().err
+
+
+def test_the_schema_knows_them(own: Path) -> None:
+    schema = config_schema(Registry([own]))
+    source = schema["properties"]["source"]["anyOf"][0]
+    assert source["properties"]["use"]["enum"] == ["auto", "csv", "jsonl", "parquet", None]
+    assert "skip" in source["properties"]
+    scorer = schema["$defs"]["stage.xgboost"]["properties"]["scorer"]["anyOf"][0]
+    assert scorer == {"enum": ["auto", "kinds_flat", "kinds_refuses", "native", "xgboost"]}
+
+
+# -- installed
+
+
+@pytest.mark.slow
+def test_a_wheel_holds_them(tmp_path: Path) -> None:
+    root = Path(__file__).parents[1]
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(root)], check=True
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    held = set(zipfile.ZipFile(wheel).namelist())
+    for kind in KINDS:
+        for name in Registry().names(kind):
+            place = Registry().definition(name, kind).place
+            assert f"engine/{place}" in held
+    assert "engine/conf/pipeline/flights.yaml" in held
+    code = (
+        "from engine.registry import *; found = Registry();"
+        "print([found.load(name, kind).use for kind in KINDS for name in found.names(kind)])"
+    )
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); {code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    assert "'native'" in done.stdout and "'clip'" in done.stdout
