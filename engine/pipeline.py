@@ -48,7 +48,8 @@ class Fitted:
     metrics : mapping of str to float
         On the test part (the valid or train part where there is no test).
     rows : mapping of str to int
-        Labelled rows by part, and ``unlabelled`` ones.
+        Labelled rows by part, without those that filters refuse; ``unlabelled`` ones; ``filtered`` ones, if
+        there are any.
     golden : pyarrow.Table or None
         Rows with their answers: struct columns ``row`` and ``answer``.
     profile : pyarrow.Table or None

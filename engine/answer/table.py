@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
+from numpy.typing import NDArray
 
-from engine.compile.layout import is_passed
+from engine.compile.layout import Refusal, is_passed
 from engine.compile.program import Program
 from engine.decode import TableDecoder, cells, messages
 from engine.decode.arrow import plain_text, take_rows
@@ -18,7 +19,7 @@ from engine.encode import arrow_type, to_arrow
 from engine.errors import DataError, did_you_mean, listing
 from engine.plan.plan import Plan
 from engine.schema import Input, Kind
-from engine.values import MISSING, BadValue, Categories, Stored, Values, take
+from engine.values import FILTERED, MISSING, BadValue, Categories, Stored, Values, take
 
 
 class TableAnswerer:
@@ -51,17 +52,22 @@ class TableAnswerer:
         rows = decoded.rows
         kept = {name: _whole(batch.column(name)) for name in self._plan.keep}
         bad = _with_undecodable(decoded.bad, kept) if text else decoded.bad
+        where = None
         if bad:
             good = np.ones(rows, bool)
             good[[b.row for b in bad]] = False
             where = np.flatnonzero(good)
-            columns = {
-                name: values.plain()[where] if isinstance(values, Stored) else take(values, where)
-                for name, values in columns.items()
-            }
+            columns = {name: take(_values(values), where) for name, values in columns.items()}
             rows = len(where)
-        computed = self._program.many(rows, columns)
-        if bad:
+        computed, refused = self._program.answer(rows, columns)
+        if refused is not None and (refused >= 0).any():
+            passing = np.flatnonzero(refused < 0)
+            bad = _with_filtered(bad, where, refused, self._program.layout.refusals)
+            where = passing if where is None else where[passing]
+            computed = {name: take(values, passing) for name, values in computed.items()}
+            columns = {name: take(_values(columns[name]), passing) for name in self._passed}
+            rows = len(where)
+        if where is not None:
             kept = {name: take_rows(column, where) for name, column in kept.items()}
         kept = {name: _decoded(column) if text else column for name, column in kept.items()}
         passed = {}
@@ -70,7 +76,7 @@ class TableAnswerer:
                 passed[name] = pa.nulls(rows)
                 continue
             column = _whole(batch.column(name))
-            column = take_rows(column, where) if bad else column
+            column = take_rows(column, where) if where is not None else column
             passed[name] = _text_of(column, columns[name])
         return self._assemble(computed, kept, passed), bad
 
@@ -123,6 +129,27 @@ class TableAnswerer:
         kept = [source.field(name).remove_metadata() for name in self._plan.keep]
         made = [pa.field(column.name, arrow_type(column)) for column, _ in self._program.layout.outputs]
         return pa.schema([*(pa.field(f.name, f.type) for f in kept), *made])
+
+
+def _values(values: Values | Stored) -> Values:
+    return values.plain() if isinstance(values, Stored) else values
+
+
+def _with_filtered(
+    bad: list[BadValue],
+    where: NDArray[np.int64] | None,
+    refused: NDArray[np.int64],
+    refusals: Sequence[Refusal],
+) -> list[BadValue]:
+    """What is refused, and the rows that filters refuse of those (at ``where``) that were left."""
+    found = np.flatnonzero(refused >= 0)
+    rows = found if where is None else where[found]
+    reasons = [refusals[number] for number in refused[found].tolist()]
+    filtered = [
+        BadValue(row, reason.column, FILTERED, reason.message)
+        for row, reason in zip(rows.tolist(), reasons, strict=True)
+    ]
+    return sorted([*bad, *filtered], key=lambda value: value.row)
 
 
 def _text_of(column: pa.Array, decoded: Values | Stored) -> pa.Array:

@@ -10,9 +10,26 @@ from engine.cli.arguments import Arguments
 from engine.cli.output import aligned, result, result_json
 from engine.errors import UserError, listing
 from engine.registry import Registry
-from engine.stage import ColumnStage, RowStage, SchemaStage, ScoreStage, Stage
+from engine.stage import (
+    ArrayStage,
+    ColumnStage,
+    GroupStage,
+    RowFilter,
+    RowStage,
+    SchemaStage,
+    ScoreStage,
+    Stage,
+)
 
-_KINDS: tuple[type[Stage], ...] = (ColumnStage, RowStage, SchemaStage, ScoreStage)
+_KINDS: tuple[type[Stage], ...] = (
+    ColumnStage,
+    RowStage,
+    SchemaStage,
+    RowFilter,
+    ArrayStage,
+    GroupStage,
+    ScoreStage,
+)
 
 
 def run(arguments: Arguments) -> int:

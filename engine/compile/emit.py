@@ -28,6 +28,7 @@ _LEAF = {
     "float32": "float32s(columns[integers[m + {i}]])",
     "int32": "int32s(columns[integers[m + {i}]])",
     "int64": "int64s(columns[integers[m + {i}]])",
+    "uint8": "uint8s(columns[integers[m + {i}]])",
 }
 
 _STORE = {
@@ -135,6 +136,8 @@ def _load(i: int, kind: str) -> str:
         return f"scratch[s{i} + i]"
     if kind == "scratch_boolean":
         return f"(scratch[s{i} + i] != 0.0)"
+    if kind == "uint8":
+        return f"(x{i}[i] != 0)"
     if kind == "float32":
         return f"float64(x{i}[i])"
     return f"x{i}[i]"

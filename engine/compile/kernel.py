@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,7 @@ def plan_kernel(roots: Sequence[Root], width: int, vocabularies: Mapping[str, Se
     cuts = cut(simple)
     scratch = {id(node): i for i, node in enumerate(cuts)}
     results = [Root(node, "scratch", i, "") for i, node in enumerate(cuts)]
-    final = [Root(node, r.store, r.slot, r.name) for node, r in zip(simple, roots, strict=True)]
+    final = [replace(r, expr=node) for node, r in zip(simple, roots, strict=True)]
     groups = group([*results, *final], scratch)
     columns = {(leaf.op, leaf.data): i for i, leaf in enumerate(leaves(simple))}
     numbers, integers = _pack(groups, columns, scratch, vocabularies)

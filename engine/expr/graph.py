@@ -35,6 +35,9 @@ class Lookup:
     unknown: float
 
 
+LEAVES = ("input", "score", "made")
+"""The operators without operands that read a column."""
+
 Number: TypeAlias = "Expr | float | int | bool"
 
 
@@ -44,8 +47,8 @@ class Expr:
     Parameters
     ----------
     op : str
-        ``input``, ``score``, ``const``, ``lookup``, ``choose``, ``calendar``, ``single``, or a name in
-        `engine.expr.operations.OPERATIONS`.
+        ``input``, ``score``, ``made``, ``const``, ``lookup``, ``choose``, ``calendar``, ``single``, or a
+        name in `engine.expr.operations.OPERATIONS`.
     args : tuple of Expr
         The operands.
     kind : Kind
@@ -82,6 +85,11 @@ class Expr:
     def score(label: str, index: int) -> Expr:
         """Output ``index`` of the score stage ``label``: a float32, widened to float64."""
         return Expr("score", (), Kind.NUMBER, (label, index))
+
+    @staticmethod
+    def made(label: str, index: int, kind: Kind) -> Expr:
+        """Column ``index`` of those that the stage ``label`` makes outside of kernels."""
+        return Expr("made", (), kind, (label, index))
 
     @staticmethod
     def const(value: float | bool) -> Expr:
@@ -351,10 +359,10 @@ def walk(roots: Iterable[Expr], stop: Callable[[Expr], bool] = lambda node: Fals
 
 
 def leaves(roots: Iterable[Expr]) -> list[Expr]:
-    """The inputs and scores that the roots read, each name once, in order of first use."""
+    """The columns (inputs, scores, made ones) that the roots read, each once, in order of first use."""
     found: dict[Any, Expr] = {}
     for node in walk(roots):
-        if node.op in ("input", "score"):
+        if node.op in LEAVES:
             found.setdefault((node.op, node.data), node)
     return list(found.values())
 
@@ -371,7 +379,7 @@ def describe(root: Expr, most: int = 2000) -> str:
 def _describe_one(node: Expr, args: list[str]) -> str:
     if node.op == "input":
         return str(node.data)
-    if node.op == "score":
+    if node.op in ("score", "made"):
         label, index = node.data
         return f"{label}[{index}]"
     if node.op == "const":
