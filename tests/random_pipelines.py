@@ -127,6 +127,9 @@ def _other_kinds(rng: np.random.Generator, scored: bool) -> dict[str, Any]:
         "guard": {"use": "refuse_beyond", "columns": ["a", "c"], "share": 0.9},
         "text": {"use": "refuse_text", "columns": ["k"], "text": "x,y"},
         "spread": {"use": "spread", "columns": ["a", "b"], "center": bool(rng.random() < 0.5)},
+        "turns": {"use": "turns", "columns": ["a", "d"], "into": "turned"},
+        "grid": {"use": "grid", "columns": ["b"], "size": 0.5, "into": "cell"},
+        "grid_of_two": {"use": "grid", "columns": ["a", "c"], "size": 2.0, "cells": 3, "into": "cell_of_two"},
         "late_spread": {"use": "spread", "columns": ["b", "d"], "prefix": "late"},
         "late_flag": {"use": "expr", "value": "late_middle > row_middle", "into": "wide"},
     }

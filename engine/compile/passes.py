@@ -72,7 +72,7 @@ def cut(roots: Sequence[Expr]) -> list[Expr]:
         own = (
             OPERATIONS[node.op].cost
             if node.op in OPERATIONS
-            else {"lookup": 2, "calendar": 6, "single": 3}.get(node.op, 0)
+            else {"lookup": 2, "calendar": 6, "single": 3, "call": 20, "table": 3}.get(node.op, 0)
         )
         cost[id(node)] = own + sum(cost[id(arg)] for arg in node.args)
     owners: dict[int, set[int]] = {id(node): set() for node in order}
@@ -261,7 +261,7 @@ def _shape_of(root: Root, scratch: Mapping[int, int]) -> tuple[Shape, Member]:
                 constants.extend((*(node.data.values or (0.0,)), node.data.unknown, node.data.missing))
                 data = f"n{len(counts)}"
                 counts.append(node)
-            elif node.op == "lookup":
+            elif node.op in ("lookup", "table"):
                 data = f"t{len(tables)}"
                 tables.append(node)
             elif node.op == "choose":
@@ -271,7 +271,7 @@ def _shape_of(root: Root, scratch: Mapping[int, int]) -> tuple[Shape, Member]:
                 data = (f"t{len(tables)}", f"n{len(counts)}")
                 tables.append(node)
                 counts.append(node)
-            elif node.op == "calendar":
+            elif node.op in ("calendar", "call"):
                 data = node.data
             names[id(node)] = f"v{len(lines)}"
             lines.append(Line(node.op, args, data))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.expr import calendar
+from engine.expr import calendar, called
 from engine.expr.graph import LEAVES, Expr, walk
 from engine.expr.operations import OPERATIONS
 from engine.expr.single import single
@@ -69,6 +69,10 @@ def _evaluate(node: Expr, args: list[Any], leaves: Mapping[Leaf, Values]) -> Any
         return np.where(args[0] == NAT, np.nan, np.asarray(part, np.float64))
     if node.op == "single":
         return single(args[0], node.data)
+    if node.op == "call":
+        return called.array(node.data, len(args))(*args)
+    if node.op == "table":
+        return node.data.at(*args)
     return OPERATIONS[node.op].array(*args)
 
 
