@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.answer.groups import find_runs
 from engine.errors import UserError
 from engine.expr.graph import Expr
 from engine.expr.interpret import Leaf, interpret
@@ -96,7 +97,10 @@ def run_stage(
         }
     if isinstance(point, ComputePoint):
         given = {name: before[name].values for name, _ in point.inputs}
-        for i, found in enumerate(point.compute(given, rows, np.zeros(1, np.int64))):
+        starts = (
+            np.zeros(1, np.int64) if point.by is None else find_runs(point.by, before[point.by].values).starts
+        )
+        for i, found in enumerate(point.compute(given, rows, starts)):
             leaves["made", (use, i)] = found
     results = interpret([after[column.name][1] for column in made], leaves, rows)
     return {column.name: _plain(column.kind, values) for column, values in zip(made, results, strict=True)}

@@ -54,7 +54,7 @@ def row_answerer(
             found.append(None if _code(packed, at)[0] == MISSING else str(row[source]))
         return found
 
-    plain = not (coded or passed)
+    plain = not (coded or passed) and len(decoded) == len(layout.reads)
 
     def answer(row: Mapping[str, Any]) -> dict[str, Any]:
         packed = pack(row)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
+from engine.answer.groups import read_runs
 from engine.compile.layout import Refusal, is_passed
 from engine.compile.program import Program
 from engine.decode import TableDecoder, cells, messages
@@ -38,6 +39,7 @@ class TableAnswerer:
         self._program = program
         self._names = decoded
         outputs = program.layout.outputs
+        self._inputs = [item for item in plan.inputs if item.name in program.layout.groups]
         self._passed = tuple(dict.fromkeys(str(node.data) for _, node in outputs if is_passed(node)))
 
     @property
@@ -50,6 +52,7 @@ class TableAnswerer:
         decoded = (self._text_decoder if text else self._decoder).decode(batch)
         columns: Mapping[str, Values | Stored] = {**decoded.columns, **decoded.stored}
         rows = decoded.rows
+        groups = self._groups(batch, text)
         kept = {name: _whole(batch.column(name)) for name in self._plan.keep}
         bad = _with_undecodable(decoded.bad, kept) if text else decoded.bad
         where = None
@@ -58,8 +61,9 @@ class TableAnswerer:
             good[[b.row for b in bad]] = False
             where = np.flatnonzero(good)
             columns = {name: take(_values(values), where) for name, values in columns.items()}
+            groups = {by: numbers[where] for by, numbers in groups.items()}
             rows = len(where)
-        computed, refused = self._program.answer(rows, columns)
+        computed, refused = self._program.answer(rows, columns, groups)
         if refused is not None and (refused >= 0).any():
             passing = np.flatnonzero(refused < 0)
             bad = _with_filtered(bad, where, refused, self._program.layout.refusals)
@@ -79,6 +83,33 @@ class TableAnswerer:
             column = take_rows(column, where) if where is not None else column
             passed[name] = _text_of(column, columns[name])
         return self._assemble(computed, kept, passed), bad
+
+    def cuts(self, table: pa.Table | pa.RecordBatch) -> NDArray[np.int64]:
+        """Where a table may be cut, so that its groups stay whole: the first rows of groups, ascending.
+
+        Raises
+        ------
+        DataError
+            A group is seen in two places.
+        """
+        cuts: NDArray[np.int64] | None = (
+            np.zeros(0, np.int64) if None in self._program.layout.groups else None
+        )
+        for runs in read_runs(self._inputs, table, text=False):
+            runs.check("")
+            cuts = runs.starts if cuts is None else np.intersect1d(cuts, runs.starts)
+        assert cuts is not None
+        return cuts
+
+    def _groups(self, batch: pa.Table | pa.RecordBatch, text: bool) -> dict[str | None, NDArray[np.int64]]:
+        """The number of each row's group, for every ``by``."""
+        groups: dict[str | None, NDArray[np.int64]] = {}
+        if None in self._program.layout.groups:
+            groups[None] = np.zeros(batch.num_rows, np.int64)
+        for runs in read_runs(self._inputs, batch, text=text):
+            runs.check("")
+            groups[runs.by] = runs.numbers
+        return groups
 
     def _assemble(
         self, computed: Mapping[str, Values], kept: Mapping[str, pa.Array], passed: Mapping[str, pa.Array]

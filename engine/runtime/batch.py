@@ -16,7 +16,9 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from engine.errors import DataError
+from engine.plan.flow import grouping
 from engine.plan.plan import Plan
+from engine.runtime.groups import check_grouping, whole_groups
 from engine.runtime.io.apart import check_apart
 from engine.runtime.io.files import reason
 from engine.runtime.io.sink import FileSink
@@ -100,7 +102,8 @@ def run_batch(
 ) -> BatchSummary:
     """Score every row of a source into a sink.
 
-    The memory it takes depends on ``batch_rows`` and ``threads``, not on the size of the source.
+    The memory it takes depends on ``batch_rows`` and ``threads``, not on the size of the source; where stages
+    need whole groups, on the number of groups and the greatest of them, too.
 
     Parameters
     ----------
@@ -193,6 +196,8 @@ def check_batch(
     ------
     DataError
         The source doesn't fit the pipeline, or the sink, or that of the rejects, can't be written.
+    ConfigError
+        A stage doesn't say what its groups are.
     """
     rejects = rejects or Rejects()
     _check(pipeline, source, sink, rejects)
@@ -204,6 +209,7 @@ def check_batch(
 
 
 def _check(pipeline: BatchPipeline, source: Source, sink: FileSink, rejects: Rejects) -> None:
+    check_grouping(pipeline.plan)
     pipeline.check_schema(source.schema, str(source.path), text=source.text)
     check_apart(source, sink.path, rejects_path(rejects, sink))
 
@@ -232,7 +238,10 @@ def _scored(
     waiting: deque[tuple[pa.RecordBatch, Future[tuple[pa.RecordBatch, list[BadValue]]]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="score") as pool:
         try:
-            for batch in source.batches(columns, batch_rows, coded):
+            batches = source.batches(columns, batch_rows, coded)
+            if grouping(pipeline.plan):
+                batches = whole_groups(pipeline.plan, source, batches)
+            for batch in batches:
                 waiting.append((batch, pool.submit(pipeline.score_batch, batch, text=source.text)))
                 if len(waiting) > threads:
                     first, future = waiting.popleft()

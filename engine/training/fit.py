@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from engine.answer.groups import find_runs
 from engine.decode import TableDecoder
 from engine.encode import to_arrow
 from engine.errors import ConfigError, DataError
@@ -163,7 +164,14 @@ def scores_of(
     scoring = pipeline.scoring()
     layout = scoring.layout
     coded = {name: recode(take(columns[name], rows), layout.vocabularies.get(name)) for name in layout.reads}
-    found, refused = scoring.program.answer(len(rows), coded)
+    groups: dict[str | None, NDArray[np.int64]] = {}
+    for by in layout.groups:
+        groups[by] = np.zeros(len(rows), np.int64)
+        if by is not None:
+            runs = find_runs(by, take(columns[by], rows))
+            runs.check("of the rows that the metrics are of, ")
+            groups[by] = runs.numbers
+    found, refused = scoring.program.answer(len(rows), coded, groups)
     scores = np.stack([np.asarray(found[name], np.float64) for name in names], axis=1)
     return (rows, scores) if refused is None else (rows[refused < 0], scores[refused < 0])
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.answer.groups import find_runs
 from engine.errors import DataError, UserError
 from engine.expr.interpret import Leaf, interpret
 from engine.plan.guard import in_stage
@@ -115,7 +116,8 @@ def learn(plan: Plan, data: TrainingData, progress: Progress) -> tuple[dict[str,
                     )
             continue
         if isinstance(point, ComputePoint):
-            for i, column in enumerate(_computed(point, leaves, rows)):
+            starts = _group_starts(point, data, any(p.stage.learns() for p in plan.stages[number + 1 :]))
+            for i, column in enumerate(_computed(point, leaves, rows, starts)):
                 leaves["made", (planned.label, i)] = column
         if isinstance(point, ScorePoint):
             first = np.arange(data.train)
@@ -134,11 +136,49 @@ def learn(plan: Plan, data: TrainingData, progress: Progress) -> tuple[dict[str,
     return learned, Seen(features, scored, data.train, len(data.y) - data.train)
 
 
-def _computed(point: ComputePoint, leaves: Mapping[Leaf, Values], rows: int) -> list[NDArray[Any]]:
+def _group_starts(point: ComputePoint, data: TrainingData, matters: bool) -> NDArray[np.int64]:
+    """The first rows of the groups in train, then of those in valid.
+
+    Parameters
+    ----------
+    matters : bool
+        Whether a later stage learns from what is made of them.
+
+    Raises
+    ------
+    DataError
+        A group isn't whole: a model would learn from other values than it gets later.
+    """
+    if point.by is None:
+        if point.grouped and matters:
+            raise UserError(
+                f"stages.{point.label}.by: is needed where a later stage learns: "
+                "without it nothing says which rows of the training data are a group"
+            )
+        return np.zeros(1, np.int64)
+    values = data.columns[point.by]
+    parts = [
+        find_runs(point.by, take(values, rows)) for rows in np.split(np.arange(len(data.y)), [data.train])
+    ]
+    for name, runs in zip(("train", "valid"), parts, strict=True):
+        if matters:
+            runs.check(f"stages.{point.label}: of the {name} rows, ")
+    common = set(parts[0].keys) & set(parts[1].keys)
+    if matters and common:
+        raise DataError(
+            f"stages.{point.label}: {len(common):,} groups of {point.by!r} lie in train and in valid; "
+            f"keep them whole: 'split={{kind: group, column: {point.by}}}'"
+        )
+    return np.concatenate([parts[0].starts, data.train + parts[1].starts])
+
+
+def _computed(
+    point: ComputePoint, leaves: Mapping[Leaf, Values], rows: int, starts: NDArray[np.int64]
+) -> list[NDArray[Any]]:
     """What a stage that computes with NumPy makes of the rows that are left."""
     given = interpret(point.reads, leaves, rows)
     columns = {name: values for (name, _), values in zip(point.inputs, given, strict=True)}
-    return point.compute(columns, rows, np.zeros(1, np.int64)) if rows else point.new(0)
+    return point.compute(columns, rows, starts) if rows else point.new(0)
 
 
 def _learn_stage(
