@@ -126,15 +126,21 @@ def _other_kinds(rng: np.random.Generator, scored: bool) -> dict[str, Any]:
     choices: dict[str, dict[str, Any]] = {
         "guard": {"use": "refuse_beyond", "columns": ["a", "c"], "share": 0.9},
         "text": {"use": "refuse_text", "columns": ["k"], "text": "x,y"},
-        "spread": {"use": "spread", "columns": ["a", "b"], "center": bool(rng.random() < 0.5)},
-        "turns": {"use": "turns", "columns": ["a", "d"], "into": "turned"},
-        "grid": {"use": "grid", "columns": ["b"], "size": 0.5, "into": "cell"},
-        "grid_of_two": {"use": "grid", "columns": ["a", "c"], "size": 2.0, "cells": 3, "into": "cell_of_two"},
-        "late_spread": {"use": "spread", "columns": ["b", "d"], "prefix": "late"},
+        "spread": {"use": "kind_spread", "columns": ["a", "b"], "center": bool(rng.random() < 0.5)},
+        "turns": {"use": "kind_turns", "columns": ["a", "d"], "into": "turned"},
+        "grid": {"use": "kind_grid", "columns": ["b"], "size": 0.5, "into": "cell"},
+        "grid_of_two": {
+            "use": "kind_grid",
+            "columns": ["a", "c"],
+            "size": 2.0,
+            "cells": 3,
+            "into": "cell_of_two",
+        },
+        "late_spread": {"use": "kind_spread", "columns": ["b", "d"], "prefix": "late"},
         "late_flag": {"use": "expr", "value": "late_middle > row_middle", "into": "wide"},
     }
     if scored:
-        choices["late_score"] = {"use": "spread", "columns": ["score", "a"], "prefix": "end"}
+        choices["late_score"] = {"use": "kind_spread", "columns": ["score", "a"], "prefix": "end"}
         choices["late_guard"] = {"use": "refuse_beyond", "columns": ["end_middle"], "bound": 3.0}
     picked = {label: spec for label, spec in choices.items() if rng.random() < 0.35}
     if not {"spread", "late_spread"} <= picked.keys():

@@ -239,8 +239,11 @@ def _scored(
     with ThreadPoolExecutor(threads, thread_name_prefix="score") as pool:
         try:
             batches = source.batches(columns, batch_rows, coded)
-            if grouping(pipeline.plan):
-                batches = whole_groups(pipeline.plan, source, batches)
+            # groups that no output needs are not read
+            named = {by for _, by in grouping(pipeline.plan)}.intersection(pipeline.reads)
+            grouped = [item for item in pipeline.plan.inputs if item.name in named]
+            if grouped:
+                batches = whole_groups(grouped, source, batches)
             for batch in batches:
                 waiting.append((batch, pool.submit(pipeline.score_batch, batch, text=source.text)))
                 if len(waiting) > threads:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ from engine.errors import ConfigError, Mistake
 from engine.plan.flow import grouping
 from engine.plan.plan import Plan
 from engine.runtime.io.source import Source
+from engine.schema import Input
 
 
 def check_grouping(plan: Plan) -> None:
@@ -35,8 +36,10 @@ def check_grouping(plan: Plan) -> None:
         raise ConfigError(mistakes)
 
 
-def whole_groups(plan: Plan, source: Source, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same rows, in batches that end where a group ends.
+def whole_groups(
+    inputs: Sequence[Input], source: Source, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """The same rows, in batches that end where a group of each of these inputs ends.
 
     The rows of a batch's last group wait for the next batch. The values that were seen are remembered, so the
     memory it takes grows with the number of groups, and with the greatest of them.
@@ -46,9 +49,7 @@ def whole_groups(plan: Plan, source: Source, batches: Iterable[pa.RecordBatch]) 
     DataError
         A group comes again after another.
     """
-    names = dict.fromkeys(by for _, by in grouping(plan) if by is not None)
-    inputs = [item for item in plan.inputs if item.name in names]
-    seen: dict[str, set[Any]] = {name: set() for name in names}
+    seen: dict[str, set[Any]] = {item.name: set() for item in inputs}
     last: dict[str, Any] = {}
     waiting: list[pa.RecordBatch] = []
     done = 0

@@ -161,8 +161,16 @@ def scores_of(
     By the compiled program.
     """
     names = score_columns(pipeline)
-    scoring = pipeline.scoring()
-    layout = scoring.layout
+    found, refused = _answered(pipeline.scoring(), columns, rows)
+    scores = np.stack([np.asarray(found[name], np.float64) for name in names], axis=1)
+    return (rows, scores) if refused is None else (rows[refused < 0], scores[refused < 0])
+
+
+def _answered(
+    pipeline: Pipeline, columns: Mapping[str, Values], rows: NDArray[np.int64]
+) -> tuple[dict[str, Values], NDArray[np.int64] | None]:
+    """`Program.answer` for some rows of a decoded table."""
+    layout = pipeline.layout
     coded = {name: recode(take(columns[name], rows), layout.vocabularies.get(name)) for name in layout.reads}
     groups: dict[str | None, NDArray[np.int64]] = {}
     for by in layout.groups:
@@ -171,9 +179,7 @@ def scores_of(
             runs = find_runs(by, take(columns[by], rows))
             runs.check("of the rows that the metrics are of, ")
             groups[by] = runs.numbers
-    found, refused = scoring.program.answer(len(rows), coded, groups)
-    scores = np.stack([np.asarray(found[name], np.float64) for name in names], axis=1)
-    return (rows, scores) if refused is None else (rows[refused < 0], scores[refused < 0])
+    return pipeline.program.answer(len(rows), coded, groups)
 
 
 def recode(values: Values, vocabulary: tuple[str, ...] | None) -> Values:
@@ -205,6 +211,9 @@ def _report(
             left["test"] = len(passing)
         held = passing
         metrics = evaluate_scores(predicted(pipeline), labels.y[held], scores, score_columns(pipeline))
+    elif pipeline.layout.refusals and held is parts.test:
+        refused = _answered(pipeline, columns, held)[1]
+        left["test"] = int(np.count_nonzero(refused == -1))
     golden = _golden(pipeline, table, columns, held, text) if pipeline.plan.golden else None
     inputs = {name: take(column, parts.train) for name, column in columns.items()}
     labelled = sum(map(len, (parts.train, parts.valid, parts.test)))

@@ -19,7 +19,7 @@ from engine.testing import run_stage
 from ..random_pipelines import training_table
 from .conftest import STAGES, config_of
 
-SPREAD: dict[str, Any] = {"use": "spread", "columns": ["a", "b"]}
+SPREAD: dict[str, Any] = {"use": "kind_spread", "columns": ["a", "b"]}
 ROWS = pa.table({"a": [1.0, None, 3.0], "b": [4.0, 2.0, 3.0], "k": ["x", "y", None]})
 
 
@@ -111,5 +111,7 @@ def test_mistakes() -> None:
 
 
 def test_the_kit() -> None:
-    found = run_stage("spread", {"a": [1.0, 2.0], "b": [3.0, 2.0]}, center=True, registry=Registry([STAGES]))
+    found = run_stage(
+        "kind_spread", {"a": [1.0, 2.0], "b": [3.0, 2.0]}, center=True, registry=Registry([STAGES])
+    )
     assert (found["row_middle"], found["row_gap"]) == ([0.0, 0.0], [False, False])

@@ -32,7 +32,7 @@ def exact(column: pa.ChunkedArray) -> list[str]:
 
 def test_a_loop_has_the_same_bits_everywhere() -> None:
     stages = {
-        "turned": {"use": "turns", "columns": ["a", "b"]},
+        "turned": {"use": "kind_turns", "columns": ["a", "b"]},
         "half": {"use": "expr", "value": "turned / 2"},
     }
     pipeline = build(config_of(stages, INPUTS))
@@ -172,9 +172,9 @@ def test_tables() -> None:
 
 def test_tables_in_kernels() -> None:
     stages = {
-        "one": {"use": "grid", "columns": ["a"], "into": "one"},
-        "two": {"use": "grid", "columns": ["a", "b"], "cells": 3, "into": "two"},
-        "other": {"use": "grid", "columns": ["b"], "size": 0.25, "into": "other"},
+        "one": {"use": "kind_grid", "columns": ["a"], "into": "one"},
+        "two": {"use": "kind_grid", "columns": ["a", "b"], "cells": 3, "into": "two"},
+        "other": {"use": "kind_grid", "columns": ["b"], "size": 0.25, "into": "other"},
     }
     rng = np.random.default_rng(1)
     rows = pa.table(

@@ -28,7 +28,7 @@ from engine.testing import run_stage
 from ..random_pipelines import training_table
 from .conftest import STAGES, config_of
 
-SHARE: dict[str, Any] = {"use": "share", "columns": ["a"], "by": "k"}
+SHARE: dict[str, Any] = {"use": "kind_share", "columns": ["a"], "by": "k"}
 STAGE = {
     "far": {"use": "refuse_beyond", "columns": ["a"], "bound": 90},
     "twice": {"use": "expr", "value": "a * 2"},
@@ -151,11 +151,24 @@ def test_batch_refuses_what_has_no_groups(tmp_path: Path) -> None:
         run_batch(alone, source, sink)
 
 
+def test_groups_that_no_output_needs(tmp_path: Path) -> None:
+    table = groups([5, 1, 3])
+    pq.write_table(pa.concat_tables([table, table]), tmp_path / "rows.parquet")
+    stages = STAGE | {"sum": {"use": "expr", "value": "a + b"}}
+    pipeline = build(
+        config_of({label: stages[label] for label in ("twice", "share", "sum")}, outputs=["sum"])
+    )
+    assert pipeline.reads == ("a", "b")
+    sink = open_sink({"path": str(tmp_path / "out.parquet")})
+    source = open_source({"path": str(tmp_path / "rows.parquet")})
+    assert run_batch(pipeline, source, sink, batch_rows=4).rows_out == 18
+
+
 def training(**more: Any) -> Any:
     stages = {
         "share": SHARE | {"by": "g"},
         "model": {"use": "xgboost", "columns": ["group_share", "group_best", "b"], "rounds": 3},
-        "best": {"use": "share", "columns": ["score"], "by": "g", "prefix": "score"},
+        "best": {"use": "kind_share", "columns": ["score"], "by": "g", "prefix": "score"},
     }
     inputs = {"a": "number", "b": "number", "g": "number"}
     split = {"kind": "group", "column": "g", "valid": 0.2, "test": 0.2}
@@ -189,7 +202,7 @@ def test_mistakes_and_the_kit() -> None:
     with pytest.raises(UserError, match=r"stages\.share\.by: is needed where a later stage learns"):
         fit(config, table)
     found = run_stage(
-        "share",
+        "kind_share",
         {"a": [1.0, 3.0, 5.0], "when": [*[datetime(2020, 1, 1, tzinfo=UTC)] * 2, None]},
         columns=["a"],
         by="when",

@@ -28,7 +28,7 @@ def turns(x: float, by: float) -> float:
     return count + x
 
 
-@stage("turns")
+@stage("kind_turns")
 class Turns(RowStage):
     """Step a number by a loop, for each of the selected ones, and add the results up."""
 

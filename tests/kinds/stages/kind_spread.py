@@ -12,7 +12,7 @@ from engine.stage import ArrayStage, FitContext, Learned, option, stage
 from engine.values import NAT, Values
 
 
-@stage("spread")
+@stage("kind_spread")
 class Spread(ArrayStage):
     """The middle of the selected numbers, whether one is missing, and the middle as a moment."""
 

@@ -12,7 +12,7 @@ from engine.stage import FitContext, Learned, RowStage, option, stage
 from engine.values import Values
 
 
-@stage("grid")
+@stage("kind_grid")
 class Grid(RowStage):
     """How many training rows lay in the cell of a row, by one number or two."""
 

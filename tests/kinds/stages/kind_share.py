@@ -13,7 +13,7 @@ from engine.stage import GroupStage, Learned, stage
 from engine.values import Values
 
 
-@stage("share")
+@stage("kind_share")
 class Share(GroupStage):
     """A number over the sum of its group's, and whether it is the greatest; missing counts as zero."""
 
