@@ -33,9 +33,9 @@ class RowError(DataError):
     Attributes
     ----------
     column : str
-        The input that is wrong.
+        The input that is wrong; of a filter, the first column that it selects (empty: none).
     code : str
-        ``missing``, ``invalid`` or ``unknown``.
+        ``missing``, ``invalid``, ``unknown`` or ``filtered``.
     """
 
     def __init__(self, message: str, *, column: str, code: str) -> None:

@@ -17,7 +17,7 @@ from engine.training.fit import predicted, score_columns
 from engine.training.metrics import evaluate_scores
 from engine.training.split import split_rows
 from engine.training.target import Labels, read_target
-from engine.values import FloatArray
+from engine.values import FILTERED, FloatArray
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Evaluation:
         Rows without a target, left out.
     rejected : int
         Labelled rows that an input's policy rejects, left out: batch would not score them, either.
+    filtered : int
+        Labelled rows that a filter refuses, left out likewise.
     metrics : mapping of str to float
         NaN: these rows don't define it.
     """
@@ -39,6 +41,7 @@ class Evaluation:
     rows: int
     unlabelled: int
     rejected: int
+    filtered: int
     metrics: Mapping[str, float]
 
 
@@ -92,7 +95,9 @@ def evaluate(
     scores = np.stack([batch.column(name).to_numpy(zero_copy_only=False) for name in names], axis=1)
     y = _by_learned_classes(pipeline, labels, labels.y[rows])
     metrics = evaluate_scores(predicted(pipeline), y, scores.astype(np.float64), names)
-    return Evaluation(len(rows), int((~labels.known).sum()), int((~good).sum()), metrics)
+    filtered = sum(value.code == FILTERED for value in bad)  # such a row is refused for one reason
+    rejected = int((~good).sum()) - filtered
+    return Evaluation(len(rows), int((~labels.known).sum()), rejected, filtered, metrics)
 
 
 def _part(

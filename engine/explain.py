@@ -11,11 +11,13 @@ import numpy as np
 from engine.plan.flow import Step, follow, output_columns
 from engine.plan.plan import Plan
 from engine.schema import Column
-from engine.stage import NOTHING, Learned
+from engine.stage import NOTHING, Learned, RowFilter
 
 if TYPE_CHECKING:
     from engine.compile.kernel import KernelPlan
+    from engine.compile.layout import Segment
     from engine.pipeline import Pipeline
+    from engine.plan.points import ComputePoint
 
 _WIDTH = 110
 
@@ -47,8 +49,12 @@ def explain(pipeline: Pipeline, *, kernel: bool = False) -> str:
                     f"kernel {number}: {_count(len(segment.roots), 'feature')} for the {width} of {label!r}"
                 )
         else:
-            head = f"kernel {number}: {_count(len(segment.roots), 'output column')}"
+            head = f"kernel {number}: {_written(segment)}"
         lines += _kernel(head, item)
+        if segment.compute:
+            if lines[-1] == "":
+                lines.pop()
+            lines += [f"  then {segment.compute.label!r}: {_called(segment.compute)}", ""]
         if segment.point:
             if segment.folded:
                 lines += _wrapped("  folded: ", [segment.folded])
@@ -77,6 +83,25 @@ def explain_plan(plan: Plan) -> str:
     return "\n".join(lines)
 
 
+def _written(segment: Segment) -> str:
+    """What a kernel writes for the output, for stages and of filters, in words."""
+    taken = [root for root in segment.roots if segment.compute and root.stage == segment.compute.label]
+    outputs = [root for root in segment.roots if not root.stage]
+    conditions = len(segment.roots) - len(taken) - len(outputs)
+    said = [_count(len(taken), "column") + f" for {taken[0].stage!r}"] if taken else []
+    said += [_count(len(outputs), "output column")] if outputs else []
+    said += [_count(conditions, "condition") + " of filters"] if conditions else []
+    return " and ".join(said)
+
+
+def _called(point: ComputePoint) -> str:
+    """How a stage that computes with NumPy runs."""
+    text = "NumPy, called from Python: it breaks the fusion"
+    if point.grouped:
+        text += f"; groups by {point.by!r}" if point.by else "; the rows of a call are one group"
+    return text
+
+
 def _count(number: int, what: str) -> str:
     return f"{number} {what}" + ("s" if number != 1 else "")
 
@@ -103,6 +128,8 @@ def _stages(plan: Plan, steps: Sequence[Step], learned: Mapping[str, Learned]) -
         head = f"  {planned.label:<{width}}  {planned.stage.use:<{uses}}  "
         reads = _columns(step.selected) if planned.stage.selects else "by name"
         made = _columns(step.made) if step.made else f"{len(step.columns)} columns"
+        if isinstance(planned.stage, RowFilter):
+            made = "refuses rows"
         same = [c.name for c in step.made] == [c.name for c in step.selected]
         lines.append(f"{head}{reads} → {'changed in place' if same else made}")
         found = _learned(learned.get(planned.label, NOTHING), [c.name for c in step.selected])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,8 @@ class Fitted:
     metrics : mapping of str to float
         On the test part (the valid or train part where there is no test).
     rows : mapping of str to int
-        Labelled rows by part, and ``unlabelled`` ones.
+        Labelled rows by part, without those that filters refuse; ``unlabelled`` ones; ``filtered`` ones, if
+        there are any.
     golden : pyarrow.Table or None
         Rows with their answers: struct columns ``row`` and ``answer``.
     profile : pyarrow.Table or None
@@ -173,9 +175,10 @@ class Pipeline:
 
     @cached_property
     def _decoded(self) -> tuple[str, ...]:
-        """Inputs to decode: what the program reads, then those whose text is only passed on."""
+        """Inputs to decode: what the program reads, those whose text is only passed on, those of groups."""
         passed = [str(node.data) for _, node in self.layout.outputs if is_passed(node)]
-        return tuple(dict.fromkeys((*self.layout.reads, *passed)))
+        groups = [by for by in self.layout.groups if by is not None]
+        return tuple(dict.fromkeys((*self.layout.reads, *passed, *groups)))
 
     def scoring(self) -> Pipeline:
         """The same pipeline, which answers with the last model's scores alone, whatever later stages do."""
@@ -247,21 +250,33 @@ class Pipeline:
             )
         self.check_schema(table.schema, "the table")
         parts, bad = [], []
-        size = max(_LEAST, -(-table.num_rows // max(1, threads) // _LEAST) * _LEAST)
-        slices = [table.slice(start, size) for start in range(0, max(table.num_rows, 1), size)]
+        starts = self._starts(table, threads)
+        slices = [
+            table.slice(start, stop - start) for start, stop in pairwise([*starts, max(table.num_rows, 1)])
+        ]
         if threads > 1 and len(slices) > 1:
             with ThreadPoolExecutor(threads) as pool:
                 results = list(pool.map(self.score_batch, slices))
         else:
             results = [self.score_batch(part) for part in slices]
-        for number, (out, found) in enumerate(results):
+        for start, (out, found) in zip(starts, results, strict=True):
             parts.append(out)
-            bad += [BadValue(b.row + number * size, b.column, b.code, b.message, b.fatal) for b in found]
+            bad += [BadValue(b.row + start, b.column, b.code, b.message, b.fatal) for b in found]
         refused = [b for b in bad if b.fatal] or ([] if rejects else bad)
         if refused:
             raise refusal(refused)
         out = pa.Table.from_batches(parts, parts[0].schema)
         return (out, reject_table(bad)) if rejects else out
+
+    def _starts(self, table: pa.Table | pa.RecordBatch, threads: int) -> list[int]:
+        """Where the parts of a table begin that threads take: at any row, or at one that begins a group."""
+        size = max(_LEAST, -(-table.num_rows // max(1, threads) // _LEAST) * _LEAST)
+        starts = list(range(0, max(table.num_rows, 1), size))
+        if len(starts) == 1 or not self.layout.groups:
+            return starts
+        cuts = self._table.cuts(table)
+        places = np.searchsorted(cuts, starts[1:])
+        return [0, *np.unique(cuts[places[places < len(cuts)]]).tolist()]
 
     def score_batch(
         self, batch: pa.Table | pa.RecordBatch, *, text: bool = False

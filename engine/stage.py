@@ -9,6 +9,9 @@ kind           it
 `ColumnStage`  turns each selected column into another of the same name
 `RowStage`     makes new columns out of the selected ones
 `SchemaStage`  chooses, drops or renames columns; no arithmetic
+`RowFilter`    refuses rows, with a reason
+`ArrayStage`   makes new columns by NumPy, outside of kernels
+`GroupStage`   the same, from the rows of a group together: a rank, a share
 `ScoreStage`   turns the selected columns into a model's scores
 =============  ========================================================================
 
@@ -38,69 +41,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.expr.graph import Expr
+from engine.option import OptionInfo as OptionInfo
+from engine.option import option as option
+from engine.option import option_info as option_info
 from engine.schema import Column, Kind
 from engine.values import FloatArray, Values
 
 COMMON_KEYS = ("use", "enabled", "before", "after", "columns", "drop", "into")
 """Keys that every stage has in a config, besides its options."""
-
-
-# -- options
-
-
-@dataclass(frozen=True, slots=True)
-class OptionInfo:
-    """What binding and documentation know of one option, besides its name, type and default."""
-
-    help: str = ""
-    runtime: bool = False
-    ge: float | None = None
-    gt: float | None = None
-    le: float | None = None
-    lt: float | None = None
-    choices: tuple[Any, ...] | None = None
-
-
-_REQUIRED: Any = dataclasses.MISSING
-
-
-def option(
-    default: Any = _REQUIRED,
-    *,
-    help: str = "",
-    runtime: bool = False,
-    ge: float | None = None,
-    gt: float | None = None,
-    le: float | None = None,
-    lt: float | None = None,
-    choices: Sequence[Any] | None = None,
-) -> Any:
-    """An option of a stage, with what it means and which values it takes.
-
-    Parameters
-    ----------
-    default : object
-        Left out: the option is required. Lists and dicts are copied for each stage.
-    help : str
-        One line for `engine stages NAME`.
-    runtime : bool
-        Changing it needs no refit: it may be overridden on a saved bundle.
-    ge, gt, le, lt : float
-        Bounds of a number.
-    choices : sequence
-        The values allowed.
-    """
-    info = OptionInfo(help, runtime, ge, gt, le, lt, tuple(choices) if choices is not None else None)
-    metadata = {"option": info}
-    if isinstance(default, list | dict):
-        return field(default_factory=default.copy, metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
-def option_info(item: dataclasses.Field[Any]) -> OptionInfo:
-    """What is known of an option, given its dataclass field."""
-    info: OptionInfo = item.metadata.get("option", OptionInfo())
-    return info
 
 
 # -- what is learned
@@ -265,6 +213,166 @@ class SchemaStage(Stage):
 
     def arrange(self, columns: Sequence[str], selected: Sequence[str]) -> Mapping[str, str]:
         """The columns afterwards: new name to old name, in order."""
+        raise NotImplementedError
+
+
+class RowFilter(Stage):
+    """A stage that refuses rows, with a reason; it makes no columns.
+
+    A refused row goes where rows go that an input rejects: `predict_one` raises, `predict_many` raises or
+    lists it, a batch writes it to the rejects. Later stages don't learn from it, and an `ArrayStage` or
+    `GroupStage` behind the filter doesn't get it. The first reason that holds is the one that is given.
+
+    Examples
+    --------
+    >>> from engine.stage import RowFilter, option, stage
+    >>> @stage("at_most")
+    ... class AtMost(RowFilter):
+    ...     '''Refuse rows in which a column is above a bound; missing passes.'''
+    ...
+    ...     bound: float = option(runtime=True)
+    ...
+    ...     def reject(self, columns, learned):
+    ...         return {f"{name} is above {self.bound:g}": x > self.bound for name, x in columns.items()}
+    >>> from engine.expr.graph import Expr
+    >>> from engine.schema import Kind
+    >>> AtMost(bound=5.0).reject({"age": Expr.input("age", Kind.NUMBER)}, {})
+    {'age is above 5': (age > 5.0)}
+    """
+
+    accepts = (Kind.NUMBER, Kind.BOOLEAN, Kind.CATEGORY, Kind.TIMESTAMP)
+
+    def reject(self, columns: Mapping[str, Expr], learned: Learned) -> Expr | Mapping[str, Expr]:
+        """Where rows are refused: a boolean expression, or several by the reason that users read."""
+        raise NotImplementedError
+
+
+class ArrayStage(Stage):
+    """A stage that makes new columns by NumPy, for what can't be an expression.
+
+    It breaks the fusion: kernels write its columns out, Python calls it, and other kernels read what it made.
+    A loop over numbers of one row is better written with `engine.expr.graph.call`, a table with
+    `engine.expr.graph.table`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from engine.schema import Kind
+    >>> from engine.stage import ArrayStage, stage
+    >>> @stage("hypotenuse")
+    ... class Hypotenuse(ArrayStage):
+    ...     '''The length of the vector that the selected columns are.'''
+    ...
+    ...     def declare(self, columns):
+    ...         return Kind.NUMBER
+    ...
+    ...     def compute(self, columns, learned):
+    ...         return np.hypot.reduce(list(columns.values()))
+    >>> Hypotenuse().compute({"x": np.array([3.0]), "y": np.array([4.0])}, {})
+    array([5.])
+    """
+
+    accepts = (Kind.NUMBER, Kind.BOOLEAN, Kind.TIMESTAMP)
+    """Numbers, booleans and timestamps alone: a category has no numbers until a stage encodes it."""
+
+    def declare(self, columns: Sequence[Column]) -> Kind | Sequence[Column]:
+        """The columns it will make, before data is seen: numbers, booleans or timestamps.
+
+        Returns
+        -------
+        Kind or sequence of Column
+            As of a `RowStage`; where names are learned, open ones, and then `outputs` gives the names.
+        """
+        raise NotImplementedError
+
+    def outputs(self, columns: Sequence[Column], learned: Learned) -> Kind | Sequence[Column]:
+        """The columns it makes, once it has learned; as declared, unless names are learned."""
+        return self.declare(columns)
+
+    def compute(
+        self, columns: Mapping[str, Values], learned: Learned
+    ) -> NDArray[Any] | Mapping[str, NDArray[Any]]:
+        """The new column, or the new columns by name, as declared.
+
+        Called for blocks of rows and for one row, from several threads at once. What it gives for a row must
+        depend on that row alone, to the bit, however many others come with it.
+
+        Parameters
+        ----------
+        columns : mapping of str to array, shape (n,)
+            The selected columns; read only.
+        learned : Learned
+
+        Returns
+        -------
+        array or mapping of str to array, shape (n,)
+            float64 for a number, bool for a boolean, int64 (µs since 1970 in UTC, missing
+            `engine.values.NAT`) for a timestamp.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupStage(Stage):
+    """A stage that needs the rows of a group together, such as a rank or a share.
+
+    ``by`` names an input: rows that follow each other with the same value of it are a group, missing ones are
+    one, too; a value that comes again later is an error. Without ``by``, the rows of one `predict_many` are
+    one group, and a batch can't run. The row of `predict_one` is a group of its own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from engine.schema import Kind
+    >>> from engine.stage import GroupStage, stage
+    >>> @stage("share")
+    ... class Share(GroupStage):
+    ...     '''A number over the sum of its group's.'''
+    ...
+    ...     def declare(self, columns):
+    ...         return Kind.NUMBER
+    ...
+    ...     def compute(self, columns, starts, learned):
+    ...         (x,) = columns.values()
+    ...         sizes = np.diff(np.append(starts, len(x)))
+    ...         return x / np.repeat(np.add.reduceat(x, starts), sizes)
+    >>> Share(by="order").compute({"price": np.array([1.0, 3.0, 5.0])}, np.array([0, 2]), {})
+    array([0.25, 0.75, 1.  ])
+    """
+
+    accepts = (Kind.NUMBER, Kind.BOOLEAN, Kind.TIMESTAMP)
+
+    by: str | None = option(None, help="the input whose runs of equal values are the groups")
+
+    def declare(self, columns: Sequence[Column]) -> Kind | Sequence[Column]:
+        """The columns it will make, as of an `ArrayStage`."""
+        raise NotImplementedError
+
+    def outputs(self, columns: Sequence[Column], learned: Learned) -> Kind | Sequence[Column]:
+        """The columns it makes, once it has learned; as declared, unless names are learned."""
+        return self.declare(columns)
+
+    def compute(
+        self, columns: Mapping[str, Values], starts: NDArray[np.int64], learned: Learned
+    ) -> NDArray[Any] | Mapping[str, NDArray[Any]]:
+        """The new column, or the new columns by name, as declared.
+
+        Called for whole groups, some or many at once, from several threads. What it gives for a row must
+        depend on the rows of its group alone, to the bit.
+
+        Parameters
+        ----------
+        columns : mapping of str to array, shape (n,)
+            The selected columns; read only.
+        starts : int64 array
+            The first row of each group, ascending from 0.
+        learned : Learned
+
+        Returns
+        -------
+        array or mapping of str to array, shape (n,)
+            As of an `ArrayStage`.
+        """
         raise NotImplementedError
 
 

@@ -116,19 +116,24 @@ def take(values: Values, rows: NDArray[Any]) -> Values:
     return values.take(rows) if isinstance(values, Categories) else values[rows]
 
 
+FILTERED = "filtered"
+"""The code of a row that a filter refuses."""
+
+
 @dataclass(frozen=True, slots=True)
 class BadValue:
-    """A value that its input refuses.
+    """A value that its input refuses, or a row that a filter does.
 
     Parameters
     ----------
     row : int
         Position in the table that was decoded, from 0.
     column : str
+        The input; of a filter, the first column that it selects (empty: none).
     code : str
-        ``missing``, ``invalid`` or ``unknown``.
+        ``missing``, ``invalid``, ``unknown`` or ``filtered``.
     message : str
-        What was found and what was expected.
+        What was found and what was expected, or the filter's reason.
     fatal : bool
         The input's policy is ``fail``: the run stops. Otherwise the row is rejected.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -107,7 +108,46 @@ def pipelines(rng: np.random.Generator) -> dict[str, Any]:
         stages["decide"] = {"use": "threshold", "columns": ["score"], "at": 0.4, "into": "hit"}
         stages["verdict"] = {"use": "label", "columns": ["hit"], "labels": ["low", "high"], "into": "said"}
         stages["after"] = {"use": "expr", "value": "score * 2 + where(isnan(a), 0, a)", "into": "mix"}
+    kinds = _other_kinds(rng, model < 0.9)
+    if kinds:
+        front = {label: spec for label, spec in kinds.items() if not label.startswith("late")}
+        late = {label: spec for label, spec in kinds.items() if label.startswith("late")}
+        config["stages"] = {"flag": stages.pop("flag"), **front, **stages, **late}
+        config["plugins"] = [KINDS]
     return config
+
+
+KINDS = str(Path(__file__).parent / "kinds" / "stages")
+"""Stages of the kinds that no built-in stage is of."""
+
+
+def _other_kinds(rng: np.random.Generator, scored: bool) -> dict[str, Any]:
+    """Filters, stages that compute with NumPy, loops and tables, each in some of the pipelines."""
+    choices: dict[str, dict[str, Any]] = {
+        "guard": {"use": "refuse_beyond", "columns": ["a", "c"], "share": 0.9},
+        "text": {"use": "refuse_text", "columns": ["k"], "text": "x,y"},
+        "spread": {"use": "kind_spread", "columns": ["a", "b"], "center": bool(rng.random() < 0.5)},
+        "turns": {"use": "kind_turns", "columns": ["a", "d"], "into": "turned"},
+        "grid": {"use": "kind_grid", "columns": ["b"], "size": 0.5, "into": "cell"},
+        "grid_of_two": {
+            "use": "kind_grid",
+            "columns": ["a", "c"],
+            "size": 2.0,
+            "cells": 3,
+            "into": "cell_of_two",
+        },
+        "late_spread": {"use": "kind_spread", "columns": ["b", "d"], "prefix": "late"},
+        "late_flag": {"use": "expr", "value": "late_middle > row_middle", "into": "wide"},
+    }
+    if scored:
+        choices["late_score"] = {"use": "kind_spread", "columns": ["score", "a"], "prefix": "end"}
+        choices["late_guard"] = {"use": "refuse_beyond", "columns": ["end_middle"], "bound": 3.0}
+    picked = {label: spec for label, spec in choices.items() if rng.random() < 0.35}
+    if not {"spread", "late_spread"} <= picked.keys():
+        picked.pop("late_flag", None)
+    if "late_score" not in picked:
+        picked.pop("late_guard", None)
+    return picked
 
 
 finite = st.floats(allow_nan=False, allow_infinity=False, width=64)

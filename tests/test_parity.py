@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from engine.api import build, fit
 from engine.config.config import Config
+from engine.errors import RowError
 from engine.pipeline import Pipeline
 
 from .random_pipelines import pipelines, tables, training_table
@@ -38,19 +39,28 @@ def fitted(config: dict[str, Any], seed: int) -> Pipeline:
 
 
 def check_parity(pipeline: Pipeline, table: pa.Table, data: st.DataObject) -> None:
-    whole = pipeline.predict_many(table)
+    whole, rejects = pipeline.predict_many(table, rejects=True)
     expected = bits(whole)
     names = whole.schema.names
+    refused = dict(zip(rejects["row"].to_pylist(), rejects["reason"].to_pylist(), strict=True))
+    assert len(refused) + whole.num_rows == table.num_rows
 
     # one by one
+    place = 0
     for i, row in enumerate(table.to_pylist()):
+        sparse = {key: value for key, value in row.items() if value is not None}
+        if i in refused:
+            with pytest.raises(RowError) as caught:
+                pipeline.predict_one(row)
+            assert str(caught.value) == refused[i]
+            continue
         answer = pipeline.predict_one(row)
         assert list(answer) == names
-        assert [exact(value) for value in answer.values()] == [column[i] for column in expected]
-        sparse = {key: value for key, value in row.items() if value is not None}
+        assert [exact(value) for value in answer.values()] == [column[place] for column in expected]
         assert [exact(v) for k, v in pipeline.predict_one(sparse).items() if k in names] == [
-            column[i] for column in expected
+            column[place] for column in expected
         ]
+        place += 1
 
     # in other chunks, another order of columns, several threads
     order = data.draw(st.permutations(table.schema.names))
@@ -58,14 +68,18 @@ def check_parity(pipeline: Pipeline, table: pa.Table, data: st.DataObject) -> No
     edges = [0, *cuts, table.num_rows]
     chunks = [table.slice(a, b - a).combine_chunks() for a, b in itertools.pairwise(edges)]
     shuffled = pa.concat_tables(chunks).select(order)
-    assert bits(pipeline.predict_many(shuffled)) == expected
-    assert bits(pipeline.predict_many(shuffled, threads=3)) == expected
-    parts = [pipeline.predict_many(chunk) for chunk in chunks]
+    for threads in (1, 3):
+        again, gone = pipeline.predict_many(shuffled, threads=threads, rejects=True)
+        assert bits(again) == expected
+        assert gone.equals(rejects)
+    parts = [pipeline.predict_many(chunk, rejects=True)[0] for chunk in chunks]
     assert bits(pa.concat_tables(parts)) == expected
 
     # by the interpreter
     oracle = Pipeline(pipeline.plan, pipeline.learned, interpreted=True)
-    assert bits(oracle.predict_many(table)) == expected
+    plain, gone = oracle.predict_many(table, rejects=True)
+    assert bits(plain) == expected
+    assert gone.equals(rejects)
 
 
 @pytest.mark.parametrize("seed", range(STRUCTURES))
@@ -146,12 +160,13 @@ def test_a_zeros_sign_and_repeated_texts() -> None:
 
 
 @pytest.mark.parametrize("rows", [0, 1, 4095, 4096, 4097, 20_000])
-def test_block_edges(rows: int) -> None:
+@pytest.mark.parametrize("seed", [3, 5])
+def test_block_edges(rows: int, seed: int) -> None:
     """Rows at and beside the edges of blocks have the bits that they have alone."""
-    pipeline = fitted(pipelines(np.random.default_rng(3)), 3)
+    pipeline = fitted(pipelines(np.random.default_rng(seed)), seed)
     base = training_table(99).drop_columns(["y"])
     table = pa.concat_tables([base] * (rows // base.num_rows + 1)).slice(0, rows)
-    whole = bits(pipeline.predict_many(table, threads=2))
-    once = bits(pipeline.predict_many(base))
+    whole = bits(pipeline.predict_many(table, threads=2, rejects=True)[0])
+    once = bits(pipeline.predict_many(base, rejects=True)[0])
     for column, expected in zip(whole, once, strict=True):
-        assert column == (expected * (rows // base.num_rows + 1))[:rows]
+        assert column == (expected * (rows // base.num_rows + 1))[: len(column)]

@@ -1,4 +1,4 @@
-"""What is said, and returned, of rows that inputs refuse."""
+"""What is said, and returned, of rows that inputs or filters refuse."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from engine.errors import DataError, RowError
-from engine.values import BadValue
+from engine.values import FILTERED, BadValue
 
 
 def refusal(bad: Sequence[BadValue]) -> DataError:
@@ -18,8 +18,10 @@ def refusal(bad: Sequence[BadValue]) -> DataError:
     rows = len({b.row for b in bad})
     shown = [f"row {b.row}: {b.message}" for b in itertools.islice(bad, 5)]
     more = [f"and {len(bad) - 5:,} more"] if len(bad) > 5 else []
-    takes = ", ".join(sorted({f"inputs.NAME.{b.code}=null" for b in bad}))
-    advice = f"predict_many(table, rejects=True) leaves such rows out; {takes} lets such values pass"
+    takes = ", ".join(sorted({f"inputs.NAME.{b.code}=null" for b in bad if b.code != FILTERED}))
+    advice = "predict_many(table, rejects=True) leaves such rows out"
+    if takes:
+        advice += f"; {takes} lets such values pass"
     if any(b.fatal for b in bad):
         advice = f"their inputs say 'fail'; {takes} lets such values pass, 'reject' leaves such rows out"
     return DataError("\n  ".join((f"{rows:,} rows are refused", *shown, *more, advice)))

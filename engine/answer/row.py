@@ -12,9 +12,10 @@ from engine.compile.layout import is_passed
 from engine.compile.program import Program
 from engine.decode import RowDecoder
 from engine.encode import to_python
+from engine.errors import RowError
 from engine.plan.plan import Plan
 from engine.schema import Kind
-from engine.values import MISSING
+from engine.values import FILTERED, MISSING
 
 
 def row_answerer(
@@ -31,7 +32,7 @@ def row_answerer(
     """
     layout = program.layout
     decoder = RowDecoder(plan.inputs, decoded, layout.vocabularies)
-    pack, one = decoder.pack, program.one
+    pack, one = decoder.pack, _refusing(program) if layout.refusals else program.one
     keep = plan.keep
     read = 8 * len(layout.reads)
     coded = [
@@ -53,7 +54,7 @@ def row_answerer(
             found.append(None if _code(packed, at)[0] == MISSING else str(row[source]))
         return found
 
-    plain = not (coded or passed)
+    plain = not (coded or passed) and len(decoded) == len(layout.reads)
 
     def answer(row: Mapping[str, Any]) -> dict[str, Any]:
         packed = pack(row)
@@ -67,6 +68,21 @@ def row_answerer(
         return answered
 
     return answer
+
+
+def _refusing(program: Program) -> Callable[[bytes], tuple[Any, ...]]:
+    """`Program.one` without what filters say, which is raised."""
+    refusals, one = program.layout.refusals, program.one
+    count = len(program.layout.computed)
+
+    def checked(values: bytes) -> tuple[Any, ...]:
+        found = one(values)
+        for refusal, holds in zip(refusals, found[count:], strict=True):
+            if holds:
+                raise RowError(refusal.message, column=refusal.column, code=FILTERED)
+        return found[:count]
+
+    return checked
 
 
 _code = struct.Struct("=i").unpack_from

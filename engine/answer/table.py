@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
+from numpy.typing import NDArray
 
-from engine.compile.layout import is_passed
+from engine.answer.groups import read_runs
+from engine.compile.layout import Refusal, is_passed
 from engine.compile.program import Program
 from engine.decode import TableDecoder, cells, messages
 from engine.decode.arrow import plain_text, take_rows
@@ -18,7 +20,7 @@ from engine.encode import arrow_type, to_arrow
 from engine.errors import DataError, did_you_mean, listing
 from engine.plan.plan import Plan
 from engine.schema import Input, Kind
-from engine.values import MISSING, BadValue, Categories, Stored, Values, take
+from engine.values import FILTERED, MISSING, BadValue, Categories, Stored, Values, take
 
 
 class TableAnswerer:
@@ -37,6 +39,7 @@ class TableAnswerer:
         self._program = program
         self._names = decoded
         outputs = program.layout.outputs
+        self._inputs = [item for item in plan.inputs if item.name in program.layout.groups]
         self._passed = tuple(dict.fromkeys(str(node.data) for _, node in outputs if is_passed(node)))
 
     @property
@@ -49,19 +52,26 @@ class TableAnswerer:
         decoded = (self._text_decoder if text else self._decoder).decode(batch)
         columns: Mapping[str, Values | Stored] = {**decoded.columns, **decoded.stored}
         rows = decoded.rows
+        groups = self._groups(batch, text)
         kept = {name: _whole(batch.column(name)) for name in self._plan.keep}
         bad = _with_undecodable(decoded.bad, kept) if text else decoded.bad
+        where = None
         if bad:
             good = np.ones(rows, bool)
             good[[b.row for b in bad]] = False
             where = np.flatnonzero(good)
-            columns = {
-                name: values.plain()[where] if isinstance(values, Stored) else take(values, where)
-                for name, values in columns.items()
-            }
+            columns = {name: take(_values(values), where) for name, values in columns.items()}
+            groups = {by: numbers[where] for by, numbers in groups.items()}
             rows = len(where)
-        computed = self._program.many(rows, columns)
-        if bad:
+        computed, refused = self._program.answer(rows, columns, groups)
+        if refused is not None and (refused >= 0).any():
+            passing = np.flatnonzero(refused < 0)
+            bad = _with_filtered(bad, where, refused, self._program.layout.refusals)
+            where = passing if where is None else where[passing]
+            computed = {name: take(values, passing) for name, values in computed.items()}
+            columns = {name: take(_values(columns[name]), passing) for name in self._passed}
+            rows = len(where)
+        if where is not None:
             kept = {name: take_rows(column, where) for name, column in kept.items()}
         kept = {name: _decoded(column) if text else column for name, column in kept.items()}
         passed = {}
@@ -70,9 +80,36 @@ class TableAnswerer:
                 passed[name] = pa.nulls(rows)
                 continue
             column = _whole(batch.column(name))
-            column = take_rows(column, where) if bad else column
+            column = take_rows(column, where) if where is not None else column
             passed[name] = _text_of(column, columns[name])
         return self._assemble(computed, kept, passed), bad
+
+    def cuts(self, table: pa.Table | pa.RecordBatch) -> NDArray[np.int64]:
+        """Where a table may be cut, so that its groups stay whole: the first rows of groups, ascending.
+
+        Raises
+        ------
+        DataError
+            A group is seen in two places.
+        """
+        cuts: NDArray[np.int64] | None = (
+            np.zeros(0, np.int64) if None in self._program.layout.groups else None
+        )
+        for runs in read_runs(self._inputs, table, text=False):
+            runs.check("")
+            cuts = runs.starts if cuts is None else np.intersect1d(cuts, runs.starts)
+        assert cuts is not None
+        return cuts
+
+    def _groups(self, batch: pa.Table | pa.RecordBatch, text: bool) -> dict[str | None, NDArray[np.int64]]:
+        """The number of each row's group, for every ``by``."""
+        groups: dict[str | None, NDArray[np.int64]] = {}
+        if None in self._program.layout.groups:
+            groups[None] = np.zeros(batch.num_rows, np.int64)
+        for runs in read_runs(self._inputs, batch, text=text):
+            runs.check("")
+            groups[runs.by] = runs.numbers
+        return groups
 
     def _assemble(
         self, computed: Mapping[str, Values], kept: Mapping[str, pa.Array], passed: Mapping[str, pa.Array]
@@ -123,6 +160,27 @@ class TableAnswerer:
         kept = [source.field(name).remove_metadata() for name in self._plan.keep]
         made = [pa.field(column.name, arrow_type(column)) for column, _ in self._program.layout.outputs]
         return pa.schema([*(pa.field(f.name, f.type) for f in kept), *made])
+
+
+def _values(values: Values | Stored) -> Values:
+    return values.plain() if isinstance(values, Stored) else values
+
+
+def _with_filtered(
+    bad: list[BadValue],
+    where: NDArray[np.int64] | None,
+    refused: NDArray[np.int64],
+    refusals: Sequence[Refusal],
+) -> list[BadValue]:
+    """What is refused, and the rows that filters refuse of those (at ``where``) that were left."""
+    found = np.flatnonzero(refused >= 0)
+    rows = found if where is None else where[found]
+    reasons = [refusals[number] for number in refused[found].tolist()]
+    filtered = [
+        BadValue(row, reason.column, FILTERED, reason.message)
+        for row, reason in zip(rows.tolist(), reasons, strict=True)
+    ]
+    return sorted([*bad, *filtered], key=lambda value: value.row)
 
 
 def _text_of(column: pa.Array, decoded: Values | Stored) -> pa.Array:

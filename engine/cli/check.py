@@ -13,6 +13,7 @@ from engine.decode import TableDecoder
 from engine.errors import listing
 from engine.plan.build import registry_for
 from engine.runtime.batch import check_batch
+from engine.runtime.groups import check_grouping
 from engine.runtime.io import Sink, Source, open_sink, open_source
 from engine.runtime.io.apart import check_apart
 from engine.runtime.rejects import rejects_path
@@ -35,6 +36,7 @@ def _checked(arguments: Arguments) -> Iterator[tuple[str, str]]:
     plan = opened.plan
     yield "plan", f"{plan.name}: {len(plan.inputs)} inputs, {len(plan.stages)} stages"
     executor, rejects = bind_run(opened.config)
+    check_grouping(plan)
     if opened.pipeline is None:
         learners = [planned.label for planned in plan.stages if planned.stage.learns()]
         yield "fit", f"needed before it can answer: {listing(learners)} learn from data"

@@ -32,6 +32,7 @@ def run(arguments: Arguments) -> int:
                 "rows": found.rows,
                 "unlabelled": found.unlabelled,
                 "rejected": found.rejected,
+                "filtered": found.filtered,
                 "metrics": dict(found.metrics),
             }
         )
@@ -44,4 +45,6 @@ def run(arguments: Arguments) -> int:
         tell(f"left out, because their target is missing: {found.unlabelled:,} rows")
     if found.rejected:
         tell(f"left out, because an input refuses a value: {found.rejected:,} rows")
+    if found.filtered:
+        tell(f"left out, because a filter refuses them: {found.filtered:,} rows")
     return 0

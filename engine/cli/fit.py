@@ -77,6 +77,8 @@ def summary(pipeline: Pipeline) -> str:
     lines = [f"fitted {pipeline.plan.name}: rows: {parts}"]
     if fitted.rows["unlabelled"]:
         lines.append(f"left out, because their target is missing: {fitted.rows['unlabelled']:,} rows")
+    if fitted.rows.get("filtered"):
+        lines.append(f"left out, because a filter refuses them: {fitted.rows['filtered']:,} rows")
     lines += [f"hint: {hint}" for hint in fitted.hints]
     if fitted.metrics:
         lines.append(f"metrics of the {held_out(pipeline)} part")

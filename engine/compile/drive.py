@@ -1,7 +1,8 @@
 """Blocks of rows through loaders, kernels and models, all in one call of machine code.
 
 A block stays in the processor's nearest caches from the numbers that Arrow stores to the scores. Nothing of
-it is seen by Python but models that the engine doesn't score itself: they end a *stretch*.
+it is seen by Python but models that the engine doesn't score itself, and stages that compute with NumPy: they
+end a *stretch*. One that needs whole groups ends a *phase*, too: all rows go through it before the next.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from engine.compile.kernel import Kernel
 from engine.compile.layout import Layout, Segment
 from engine.compile.load import loader
+from engine.compile.room import Room
 from engine.jit.direct import drive
 from engine.stage import Scorer
 from engine.values import Stored
@@ -40,55 +42,50 @@ class Drive:
     def __init__(
         self, segments: Sequence[tuple[Segment, Kernel]], layout: Layout, scorers: Mapping[str, Scorer]
     ) -> None:
-        self._layout = layout
         self._scorers = scorers
-        self._stretches: list[list[tuple[Segment, Kernel]]] = [[]]
+        phases: list[list[list[tuple[Segment, Kernel]]]] = [[[]]]
         for segment, kernel in segments:
-            self._stretches[-1].append((segment, kernel))
-            if segment.point and not hasattr(scorers[segment.point.label], "block_address"):
-                self._stretches.append([])
-        self._alone = len(self._stretches) == 1
+            phases[-1][-1].append((segment, kernel))
+            if segment.compute and segment.compute.grouped:
+                phases.append([[]])
+            elif segment.compute or (
+                segment.point and not hasattr(scorers[segment.point.label], "block_address")
+            ):
+                phases[-1].append([])
+        self._alone = len(phases) == len(phases[0]) == 1
+        self._phases = [[stretch for stretch in phase if stretch] for phase in phases]
         self._block = BLOCK if self._alone else XGBOOST_BLOCK
         self._here = threading.local()
 
-    def run(
-        self, rows: int, columns: Mapping[str, NDArray[Any] | Stored], out: Mapping[str, NDArray[Any]]
-    ) -> dict[str, NDArray[np.float32]]:
-        """Compute the outputs of all rows.
+    def run(self, rows: int, columns: Mapping[str, NDArray[Any] | Stored], room: Room) -> None:
+        """Compute all rows.
 
         Parameters
         ----------
         rows : int
         columns : mapping of str to array or Stored
             The inputs in ``layout.reads``, C-contiguous: float64, int32 codes, int64 µs, or as stored.
-        out : mapping of str to array, shape (n_rows,)
-            The output columns that kernels write.
-
-        Returns
-        -------
-        dict of str to float32 array, shape (n_outputs, n_rows)
-            The scores of every model.
+        room : Room
+            Where the results go.
         """
-        scores = {
-            segment.point.label: np.empty((self._scorers[segment.point.label].n_outputs, rows), np.float32)
-            for stretch in self._stretches
-            for segment, _ in stretch
-            if segment.point
-        }
         if not hasattr(self._here, "memory"):
             self._here.memory = [
-                _Memory(stretch, self._block, self._scorers) for stretch in self._stretches if stretch
+                [_Memory(stretch, self._block, self._scorers) for stretch in phase] for phase in self._phases
             ]
-        bound = [memory.bind(columns, out, scores) for memory in self._here.memory]
         size = rows if self._alone else XGBOOST_BLOCK
-        for start in range(0, rows, max(size, 1)):
-            count = min(size, rows - start)
-            for memory, calls in zip(self._here.memory, bound, strict=True):
-                calls.run(start, count, self._block)
-                if memory.label:
-                    found = self._scorers[memory.label].many(memory.features[:, :count].T)
-                    scores[memory.label][:, start : start + count] = found.T
-        return scores
+        for phase in self._here.memory:
+            bound = [(memory, memory.bind(columns, room)) for memory in phase]
+            for start in range(0, rows, max(size, 1)):
+                count = min(size, rows - start)
+                for memory, calls in bound:
+                    calls.run(start, count, self._block)
+                    if memory.label:
+                        found = self._scorers[memory.label].many(memory.features[:, :count].T)
+                        room.scores[memory.label][:, start : start + count] = found.T
+                    elif memory.last.compute and not memory.last.compute.grouped:
+                        room.compute(memory.last, start, start + count)
+            if phase and phase[-1].last.compute and phase[-1].last.compute.grouped:
+                room.compute(phase[-1].last, 0, rows)
 
 
 class _Calls:
@@ -116,12 +113,14 @@ class _Memory:
         The model that Python scores behind this stretch; empty: none.
     features : float32 array, shape (n_features, block)
         That model's.
+    last : Segment
     """
 
     def __init__(
         self, stretch: Sequence[tuple[Segment, Kernel]], block: int, scorers: Mapping[str, Scorer]
     ) -> None:
         self.label = ""
+        self.last = stretch[-1][0]
         self._room: dict[str, NDArray[np.float64]] = {}
         self._tables: dict[str, NDArray[np.int32]] = {}
         self._parts = []
@@ -135,12 +134,7 @@ class _Memory:
                     self._room[name] = np.empty(block)  # of whatever eight bytes
         self._room_at = {name: array.ctypes.data for name, array in self._room.items()}
 
-    def bind(
-        self,
-        columns: Mapping[str, NDArray[Any] | Stored],
-        out: Mapping[str, NDArray[Any]],
-        scores: Mapping[str, NDArray[np.float32]],
-    ) -> _Calls:
+    def bind(self, columns: Mapping[str, NDArray[Any] | Stored], room: Room) -> _Calls:
         """The calls for these columns."""
         stored = [name for name in self._room if isinstance(columns[name], Stored)]
         calls = [call for part in self._parts for call in part.calls]
@@ -163,7 +157,12 @@ class _Memory:
                 target = part.columns_at + 8 * number
                 if kind == "score":
                     label, output = name
-                    moves.append((target, at(scores[label]) + 4 * output * scores[label].shape[1], 4))
+                    scores = room.scores[label]
+                    moves.append((target, at(scores) + 4 * output * scores.shape[1], 4))
+                elif kind == "made":
+                    label, output = name
+                    made = room.made[label][output]
+                    moves.append((target, at(made), made.itemsize))
                 elif name in kept:
                     part.columns[number] = self._room_at[name]
                 else:
@@ -171,14 +170,14 @@ class _Memory:
                     moves.append((target, at(array), array.itemsize))
             if not part.segment.point:
                 for root in part.segment.roots:
-                    array = out[root.name]
+                    array = room.out[root.key]
                     moves.append((part.outputs_at + 8 * root.slot, at(array), array.itemsize))
             elif part.scorer is not None:
-                made = scores[part.segment.point.label]
-                moves.append((begin + 48 * (step + 1) + 16, at(made), 4))
-                part.steps[3] = made.shape[1]
+                found = room.scores[part.segment.point.label]
+                moves.append((begin + 48 * (step + 1) + 16, at(found), 4))
+                part.steps[3] = found.shape[1]
             step += len(part.calls)
-        return _Calls(moves, steps, (columns, out, scores))
+        return _Calls(moves, steps, (columns, room))
 
     def _table(self, name: str, codes: NDArray[np.int32] | None) -> int:
         """Where the codes of a dictionary lie, for `loader`; 0: it is no category."""

@@ -16,7 +16,7 @@ _HEADER = '''\
 from engine.jit.functions import *  # noqa: F403
 from engine.jit import functions as parts
 from engine.jit.lowlevel import call
-
+{imports}
 
 def kernel(rows, columns, outputs, numbers, integers, scratch):
     columns, outputs = int64s(columns), int64s(outputs)
@@ -28,6 +28,7 @@ _LEAF = {
     "float32": "float32s(columns[integers[m + {i}]])",
     "int32": "int32s(columns[integers[m + {i}]])",
     "int64": "int64s(columns[integers[m + {i}]])",
+    "uint8": "uint8s(columns[integers[m + {i}]])",
 }
 
 _STORE = {
@@ -60,7 +61,7 @@ def emit(groups: Sequence[Group]) -> str:
     Only the shapes of the groups appear in it: neither names nor numbers, nor how many members there are. So
     the same structure has the same source, whatever was learned.
     """
-    lines = [_HEADER]
+    lines = [_HEADER.replace("{imports}", _imports(groups))]
     if any(group.shape.store == "feature" for group in groups):
         lines.append(f"    stride = integers[{stride_at(groups)}]  # rows from one feature to the next")
     lines.append(f"    for start in range(0, rows, {BLOCK}):")
@@ -76,6 +77,22 @@ def emit(groups: Sequence[Group]) -> str:
             f"        call(integers[{at}], outputs[0], outputs[1], integers[{at + 1}], 0, 0, 0)",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _imports(groups: Sequence[Group]) -> str:
+    """The functions of authors that the groups call, prepared as the interpreter's are."""
+    lines = [line for group in groups for line in group.shape.lines if line.op == "call"]
+    found = sorted({line.data for line in lines}, key=lambda called: (called.module, called.name))
+    if not found:
+        return ""
+    text = "from engine.expr.called import lowered\n"
+    for called in found:
+        text += f"from {called.module} import {called.name} as {called.alias}\n"
+    for called in found:
+        text += (
+            f"\n{called.alias} = lowered({called.alias})  # sha256 of what it is made of: {called.digest}\n"
+        )
+    return text
 
 
 def _emit_group(number: int, shape: Shape) -> list[str]:
@@ -135,6 +152,8 @@ def _load(i: int, kind: str) -> str:
         return f"scratch[s{i} + i]"
     if kind == "scratch_boolean":
         return f"(scratch[s{i} + i] != 0.0)"
+    if kind == "uint8":
+        return f"(x{i}[i] != 0)"
     if kind == "float32":
         return f"float64(x{i}[i])"
     return f"x{i}[i]"
@@ -150,6 +169,10 @@ def _operator(line: Line, names: dict[str, str]) -> str:
     if line.op == "single":
         table, size = line.data
         return f"single(numbers, {table}, {size}, {args[0]})"
+    if line.op == "call":
+        return f"float64({line.data.alias}({', '.join(args)}))"
+    if line.op == "table":
+        return f"cell{len(args)}(numbers, {line.data}, {', '.join(args)})"
     if line.op == "choose":
         inside = f"(({args[0]} >= 0.0) & ({args[0]} < {line.data}))"
         return f"(int32({args[0]}) + int32(2) if {inside} else int32(0))"
@@ -165,6 +188,10 @@ def formula(shape: Shape) -> str:
         args = [texts.get(arg, arg) for arg in line.args]
         if line.op in ("lookup", "choose", "single"):
             text = f"{line.op}({args[0]})"
+        elif line.op == "call":
+            text = f"{line.data.name}({', '.join(args)})"
+        elif line.op == "table":
+            text = f"table[{', '.join(args)}]"
         elif line.op == "calendar":
             text = f"{line.data}({args[0]})"
         elif OPERATIONS[line.op].symbol and len(args) == 2:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,7 @@ def plan_kernel(roots: Sequence[Root], width: int, vocabularies: Mapping[str, Se
     cuts = cut(simple)
     scratch = {id(node): i for i, node in enumerate(cuts)}
     results = [Root(node, "scratch", i, "") for i, node in enumerate(cuts)]
-    final = [Root(node, r.store, r.slot, r.name) for node, r in zip(simple, roots, strict=True)]
+    final = [replace(r, expr=node) for node, r in zip(simple, roots, strict=True)]
     groups = group([*results, *final], scratch)
     columns = {(leaf.op, leaf.data): i for i, leaf in enumerate(leaves(simple))}
     numbers, integers = _pack(groups, columns, scratch, vocabularies)
@@ -88,20 +88,24 @@ def _pack(
         for member in item.members:
             record = [scratch[id(x)] if id(x) in scratch else columns[(x.op, x.data)] for x in member.leaves]
             for node in member.tables:
-                edges = node.op == "single"
-                texts = () if edges else tuple(vocabulary(node.args[0], vocabularies))
+                texts = tuple(vocabulary(node.args[0], vocabularies)) if node.op == "lookup" else ()
                 key = (node.op, data_key(node.data), texts)
                 if key not in tables:
                     tables[key] = len(numbers)
-                    numbers.extend(
-                        single.table(node.data) if edges else lookup_table(node.data, texts).tolist()
-                    )
+                    numbers.extend(_table(node, texts))
                 record.append(tables[key])
             record += [_count(node, vocabularies) for node in member.counts]
             record.append(member.root.slot)
             assert len(record) == record_length(item.shape)
             integers.extend(record)
     return np.array(numbers or [0.0], np.float64), np.array(integers, np.int64)
+
+
+def _table(node: Expr, texts: Sequence[str]) -> list[float]:
+    if node.op == "single":
+        return single.table(node.data)
+    found: list[float] = node.data.numbers if node.op == "table" else lookup_table(node.data, texts).tolist()
+    return found
 
 
 def _count(node: Expr, vocabularies: Mapping[str, Sequence[str]]) -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.compile.passes import Root
+from engine.compile.passes import Key, Root
 from engine.expr.graph import Expr, leaves, walk
-from engine.plan.trace import ScorePoint, Trace
+from engine.plan.points import ComputePoint, FilterPoint, Point, ScorePoint
+from engine.plan.trace import Trace
 from engine.schema import Column, Kind
 from engine.stage import Scorer
 
@@ -20,18 +21,44 @@ STORES = {
 """How a kernel stores an output column of each kind."""
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A reason for which a filter refuses rows.
+
+    Parameters
+    ----------
+    key : Key
+        The filter's label, and the reason.
+    column : str
+        The column that it is said to concern; empty: none.
+    """
+
+    key: Key
+    column: str
+
+    @property
+    def message(self) -> str:
+        """What users read."""
+        return f"stages.{self.key[0]}: {self.key[1]}"
+
+
 @dataclass(frozen=True)
 class Segment:
-    """The arithmetic in front of a model, or behind the last.
+    """The arithmetic in front of a model or of a stage that computes with NumPy, or behind the last.
 
     Parameters
     ----------
     roots : tuple of Root
-        Its results: features of the model, or output columns (slots from 1).
+        Its results: features of the model, or columns (slots from 1) that a stage takes or the output has,
+        and where filters refuse rows.
     width : int
         Features in a row of the model's matrix, with those that aren't computed.
     point : ScorePoint or None
-        The model that takes the features; None behind the last.
+        The model that takes the features.
+    compute : ComputePoint or None
+        The stage that takes the columns.
+    guards : int
+        How many of the program's first refusals are known before that stage computes.
     folded : str
         What was folded into the model, for people; the features are then no longer those of ``point``.
     """
@@ -39,6 +66,8 @@ class Segment:
     roots: tuple[Root, ...]
     width: int
     point: ScorePoint | None
+    compute: ComputePoint | None = None
+    guards: int = 0
     folded: str = ""
 
 
@@ -58,6 +87,8 @@ class Layout:
     outputs : tuple of (Column, Expr)
     pruned : tuple of str
         Features that no split uses: they are not computed.
+    refusals : tuple of Refusal
+        In order: the first that holds is why a row is refused.
     """
 
     reads: tuple[str, ...]
@@ -66,6 +97,13 @@ class Layout:
     segments: tuple[Segment, ...]
     outputs: tuple[tuple[Column, Expr], ...]
     pruned: tuple[str, ...]
+    refusals: tuple[Refusal, ...] = ()
+
+    @property
+    def groups(self) -> tuple[str | None, ...]:
+        """The inputs whose runs of equal values are groups; None: all rows of a call are one."""
+        points = [s.compute for s in self.segments if s.compute and s.compute.grouped]
+        return tuple(dict.fromkeys(point.by for point in points))
 
     @property
     def computed(self) -> tuple[tuple[Column, Expr], ...]:
@@ -89,41 +127,59 @@ def lay_out(trace: Trace, scorers: Mapping[str, Scorer]) -> Layout:
     """
     segments: list[Segment] = []
     pruned: list[str] = []
+    refusals: list[Refusal] = []
+    waiting: list[tuple[str, str, Expr]] = []  # conditions, until columns are written
     for point in _live(trace):
+        if isinstance(point, FilterPoint):
+            refusals += [Refusal((point.label, reason), point.column) for reason, _ in point.conditions]
+            waiting += [(point.label, reason, node) for reason, node in point.conditions]
+            continue
+        if isinstance(point, ComputePoint):
+            taken = [(point.label, name, node) for name, node in point.inputs]
+            segments.append(Segment(_columns([*taken, *waiting]), 0, None, point, len(refusals)))
+            waiting = []
+            continue
         used = scorers[point.label].used
         roots = [Root(node, "feature", i, name) for i, (name, node) in enumerate(point.features) if i in used]
         pruned += [name for i, (name, _) in enumerate(point.features) if i not in used]
         segments.append(Segment(tuple(roots), len(point.features), point))
-    computed = [(c, node) for c, node in trace.outputs if node.op != "score" and not is_passed(node)]
-    if computed:
-        roots = [Root(node, STORES[node.kind], i, c.name) for i, (c, node) in enumerate(computed, 1)]
-        segments.append(Segment(tuple(roots), 0, None))
+    computed = [("", c.name, node) for c, node in trace.outputs if node.op != "score" and not is_passed(node)]
+    if computed or waiting:
+        segments.append(Segment(_columns([*computed, *waiting]), 0, None))
     nodes = [root.expr for segment in segments for root in segment.roots]
     inputs = [leaf for leaf in leaves(nodes) if leaf.op == "input"]
     return Layout(
         tuple(leaf.data for leaf in inputs),
         {leaf.data: leaf.kind for leaf in inputs},
         # a category that only a pruned feature looks up is known all the same
-        _vocabularies([*nodes, *(node for point in trace.scores for _, node in point.features)]),
+        _vocabularies([*nodes, *(node for point in trace.points for node in point.reads)]),
         tuple(segments),
         trace.outputs,
         tuple(pruned),
+        tuple(refusals),
     )
 
 
-def _live(trace: Trace) -> list[ScorePoint]:
-    """The models whose scores reach an output, by way of later models or directly."""
-    reached = _scores([node for _, node in trace.outputs])
-    live = []
-    for point in reversed(trace.scores):
-        if point.label in reached:
+def _columns(found: Sequence[tuple[str, str, Expr]]) -> tuple[Root, ...]:
+    """Columns that a kernel writes: who takes each, its name, and what it is."""
+    return tuple(
+        Root(node, STORES[node.kind], i, name, label) for i, (label, name, node) in enumerate(found, 1)
+    )
+
+
+def _live(trace: Trace) -> list[Point]:
+    """The filters, and what reaches an output or a filter, by way of later points or directly."""
+    reached = _labels([node for _, node in trace.outputs])
+    live: list[Point] = []
+    for point in reversed(trace.points):
+        if isinstance(point, FilterPoint) or point.label in reached:
             live.append(point)
-            reached |= _scores([node for _, node in point.features])
+            reached |= _labels(point.reads)
     return live[::-1]
 
 
-def _scores(nodes: Sequence[Expr]) -> set[str]:
-    return {leaf.data[0] for leaf in leaves(nodes) if leaf.op == "score"}
+def _labels(nodes: Sequence[Expr]) -> set[str]:
+    return {leaf.data[0] for leaf in leaves(nodes) if leaf.op != "input"}
 
 
 def _vocabularies(nodes: Sequence[Expr]) -> dict[str, tuple[str, ...]]:

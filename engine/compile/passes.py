@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from engine.expr.graph import Expr, Lookup, walk
+from engine.expr.graph import LEAVES, Expr, Lookup, walk
 from engine.expr.interpret import interpret
 from engine.expr.operations import OPERATIONS
 from engine.schema import Kind
@@ -72,7 +72,7 @@ def cut(roots: Sequence[Expr]) -> list[Expr]:
         own = (
             OPERATIONS[node.op].cost
             if node.op in OPERATIONS
-            else {"lookup": 2, "calendar": 6, "single": 3}.get(node.op, 0)
+            else {"lookup": 2, "calendar": 6, "single": 3, "call": 20, "table": 3}.get(node.op, 0)
         )
         cost[id(node)] = own + sum(cost[id(arg)] for arg in node.args)
     owners: dict[int, set[int]] = {id(node): set() for node in order}
@@ -93,6 +93,10 @@ def cut(roots: Sequence[Expr]) -> list[Expr]:
 # -- groups
 
 
+Key: TypeAlias = tuple[str, str]
+"""A stage's label and a name: what a stage takes from kernels; an output column where the label is empty."""
+
+
 @dataclass(frozen=True, slots=True)
 class Root:
     """A result of a kernel.
@@ -106,13 +110,21 @@ class Root:
     slot : int
         The feature's number, the output's number, or the scratch column's.
     name : str
-        For people.
+        The output column's; otherwise for people.
+    stage : str
+        The label of the stage that takes it from memory; empty: it is a feature, or an output column.
     """
 
     expr: Expr
     store: str
     slot: int
     name: str
+    stage: str = ""
+
+    @property
+    def key(self) -> Key:
+        """What it is in memory, where it is no feature."""
+        return self.stage, self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +144,8 @@ class Shape:
     ----------
     store : str
     leaves : tuple of str
-        The element type of each column read: ``float64``, ``float32``, ``int32``, ``int64``, ``scratch``.
+        The element type of each column read: ``float64``, ``float32``, ``int32``, ``int64``, ``uint8`` (a
+        boolean), ``scratch``.
     constants, tables, counts : int
         How many constants, tables and whole numbers each member has.
     lines : tuple of Line
@@ -200,7 +213,12 @@ def group(roots: Iterable[Root], scratch: Mapping[int, int]) -> list[Group]:
     return [Group(key[2], tuple(members)) for key, members in ordered]
 
 
-_LEAF_TYPES = {Kind.NUMBER: "float64", Kind.CATEGORY: "int32", Kind.TIMESTAMP: "int64"}
+_LEAF_TYPES = {
+    Kind.NUMBER: "float64",
+    Kind.BOOLEAN: "uint8",
+    Kind.CATEGORY: "int32",
+    Kind.TIMESTAMP: "int64",
+}
 
 
 def _shape_of(root: Root, scratch: Mapping[int, int]) -> tuple[Shape, Member]:
@@ -232,7 +250,7 @@ def _shape_of(root: Root, scratch: Mapping[int, int]) -> tuple[Shape, Member]:
             return
         if id(node) in scratch and scratch[id(node)] != own:
             leaf(node, "scratch_boolean" if node.kind is Kind.BOOLEAN else "scratch")
-        elif node.op in ("input", "score"):
+        elif node.op in LEAVES:
             leaf(node, "float32" if node.op == "score" else _LEAF_TYPES[node.kind])
         else:
             args = tuple(operand(arg) for arg in node.args)
@@ -243,7 +261,7 @@ def _shape_of(root: Root, scratch: Mapping[int, int]) -> tuple[Shape, Member]:
                 constants.extend((*(node.data.values or (0.0,)), node.data.unknown, node.data.missing))
                 data = f"n{len(counts)}"
                 counts.append(node)
-            elif node.op == "lookup":
+            elif node.op in ("lookup", "table"):
                 data = f"t{len(tables)}"
                 tables.append(node)
             elif node.op == "choose":
@@ -253,7 +271,7 @@ def _shape_of(root: Root, scratch: Mapping[int, int]) -> tuple[Shape, Member]:
                 data = (f"t{len(tables)}", f"n{len(counts)}")
                 tables.append(node)
                 counts.append(node)
-            elif node.op == "calendar":
+            elif node.op in ("calendar", "call"):
                 data = node.data
             names[id(node)] = f"v{len(lines)}"
             lines.append(Line(node.op, args, data))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,23 +15,19 @@ from numpy.typing import NDArray
 
 from engine.compile.drive import Drive
 from engine.compile.kernel import Kernel, plan_kernel, vocabulary
-from engine.compile.layout import Layout
+from engine.compile.layout import Layout, Segment
+from engine.compile.room import DTYPES, Room
 from engine.compile.row import RowProgram
 from engine.expr.interpret import Leaf, interpret
 from engine.schema import Kind
 from engine.stage import Scorer
 from engine.values import Categories, Stored, Values
 
-_DTYPES = {
-    Kind.NUMBER: np.float64,
-    Kind.BOOLEAN: np.bool_,
-    Kind.CATEGORY: np.int32,
-    Kind.TIMESTAMP: np.int64,
-}
-
-
 _INTERPRETED = 4096
 """Rows that are interpreted before the next are."""
+
+
+NO_GROUPS: Mapping[str | None, NDArray[np.int64]] = MappingProxyType({})
 
 
 class Program:
@@ -60,6 +57,19 @@ class Program:
         self._here = threading.local()
 
     def many(self, rows: int, columns: Mapping[str, Values | Stored]) -> dict[str, Values]:
+        """Score rows, those that filters refuse among them; each is a group of its own.
+
+        Parameters and what it returns are those of `answer`.
+        """
+        groups = dict.fromkeys(self.layout.groups, np.arange(rows, dtype=np.int64))
+        return self.answer(rows, columns, groups)[0]
+
+    def answer(
+        self,
+        rows: int,
+        columns: Mapping[str, Values | Stored],
+        groups: Mapping[str | None, NDArray[np.int64]] = NO_GROUPS,
+    ) -> tuple[dict[str, Values], NDArray[np.int64] | None]:
         """Score rows.
 
         Parameters
@@ -67,63 +77,67 @@ class Program:
         rows : int
         columns : mapping of str to Values or Stored
             The inputs in ``layout.reads``, ``rows`` long each, categories coded by ``layout.vocabularies``.
+        groups : mapping of (str or None) to int64 array, shape (n_rows,)
+            The number of each row's group, for every ``by`` in ``layout.groups``; it never decreases.
 
         Returns
         -------
         dict of str to Values
-            ``layout.computed``, by name, in order.
+            ``layout.computed``, by name, in order. What a refused row has there means nothing.
+        int64 array, shape (n_rows,), or None
+            Which of ``layout.refusals`` is why a row is refused; -1: it isn't. None: there are no filters.
         """
-        out: dict[str, NDArray[Any]] = {
-            column.name: np.empty(rows, _DTYPES[node.kind])
-            for column, node in self.layout.computed
-            if node.op != "score"
-        }
+        room = Room(self.layout, self._scorers, rows, groups)
         flat = {name: _flat(columns[name]) for name in self.layout.reads}
-        scores = self._interpret(rows, flat, out) if self.interpreted else self._drive.run(rows, flat, out)
+        if self.interpreted:
+            self._interpret(rows, flat, room)
+        else:
+            self._drive.run(rows, flat, room)
+        found: dict[str, Values] = {}
         for column, node in self.layout.computed:
             if node.op == "score":
                 label, i = node.data
-                out[column.name] = scores[label][i]
-        return {
-            column.name: Categories(out[column.name], tuple(vocabulary(node, self.layout.vocabularies)))
-            if node.kind is Kind.CATEGORY
-            else out[column.name]
-            for column, node in self.layout.computed
-        }
+                found[column.name] = room.scores[label][i]
+            elif node.kind is Kind.CATEGORY:
+                texts = tuple(vocabulary(node, self.layout.vocabularies))
+                found[column.name] = Categories(room.out["", column.name], texts)
+            else:
+                found[column.name] = room.out["", column.name]
+        return found, room.refused(rows)
 
-    def _interpret(
-        self, rows: int, columns: Mapping[str, NDArray[Any] | Stored], out: Mapping[str, NDArray[Any]]
-    ) -> dict[str, NDArray[np.float32]]:
+    def _interpret(self, rows: int, columns: Mapping[str, NDArray[Any] | Stored], room: Room) -> None:
         """What `Drive.run` does, from the expressions as they were traced."""
-        scores = {
-            segment.point.label: np.empty((self._scorers[segment.point.label].n_outputs, rows), np.float32)
-            for segment in self.layout.segments
-            if segment.point
-        }
         plain: dict[str, Any] = {
             name: v.plain() if isinstance(v, Stored) else v for name, v in columns.items()
         }
-        for start in range(0, rows, _INTERPRETED):
-            part = slice(start, min(start + _INTERPRETED, rows))
-            leaves: dict[Leaf, Values] = {}
-            for name, values in plain.items():
-                texts = self.layout.vocabularies.get(name)
-                leaves["input", name] = values[part] if texts is None else Categories(values[part], texts)
-            for segment in self.layout.segments:
-                results = interpret([root.expr for root in segment.roots], leaves, part.stop - start)
-                if not segment.point:
-                    for root, found in zip(segment.roots, results, strict=True):
-                        out[root.name][part] = found.codes if isinstance(found, Categories) else found
-                    continue
-                features: Any = np.full((part.stop - start, segment.width), np.nan, np.float32)
-                with np.errstate(over="ignore"):
-                    for root, found in zip(segment.roots, results, strict=True):
-                        features[:, root.slot] = found
-                label = segment.point.label
-                scores[label][:, part] = self._scorers[label].many(features).T
-                for i, column in enumerate(scores[label]):
-                    leaves["score", (label, i)] = column[part]
-        return scores
+        for segment in self.layout.segments:
+            for start in range(0, rows, _INTERPRETED):
+                self._interpret_block(segment, slice(start, min(start + _INTERPRETED, rows)), plain, room)
+            if segment.compute and segment.compute.grouped:
+                room.compute(segment, 0, rows)
+
+    def _interpret_block(self, segment: Segment, part: slice, plain: Mapping[str, Any], room: Room) -> None:
+        rows = part.stop - part.start
+        leaves: dict[Leaf, Values] = {}
+        for name, values in plain.items():
+            texts = self.layout.vocabularies.get(name)
+            leaves["input", name] = values[part] if texts is None else Categories(values[part], texts)
+        for kind, found in (("score", room.scores), ("made", room.made)):
+            for label, columns in found.items():
+                leaves |= {(kind, (label, i)): column[part] for i, column in enumerate(columns)}
+        results = interpret([root.expr for root in segment.roots], leaves, rows)
+        if segment.point:
+            features: Any = np.full((rows, segment.width), np.nan, np.float32)
+            with np.errstate(over="ignore"):
+                for root, result in zip(segment.roots, results, strict=True):
+                    features[:, root.slot] = result
+            label = segment.point.label
+            room.scores[label][:, part] = self._scorers[label].many(features).T
+            return
+        for root, result in zip(segment.roots, results, strict=True):
+            room.out[root.key][part] = result.codes if isinstance(result, Categories) else result
+        if segment.compute and not segment.compute.grouped:
+            room.compute(segment, part.start, part.stop)
 
     def one(self, values: bytes) -> tuple[Any, ...]:
         """Score one row.
@@ -137,7 +151,8 @@ class Program:
         Returns
         -------
         tuple
-            ``layout.computed`` in order: float, bool, int µs, or category code.
+            ``layout.computed`` in order: float, bool, int µs, or category code; then for each of
+            ``layout.refusals`` whether it holds.
         """
         if self.interpreted:
             return self._one_by_many(values)
@@ -152,12 +167,15 @@ class Program:
         columns: dict[str, Values] = {}
         for i, name in enumerate(self.layout.reads):
             kind = self.layout.kinds[name]
-            array: NDArray[Any] = np.frombuffer(values, _DTYPES[kind], 1, 8 * i)
+            array: NDArray[Any] = np.frombuffer(values, DTYPES[kind], 1, 8 * i)
             columns[name] = (
                 Categories(array, self.layout.vocabularies[name]) if kind is Kind.CATEGORY else array
             )
-        out = self.many(1, columns)
-        return tuple((v.codes if isinstance(v, Categories) else v)[0].item() for v in out.values())
+        groups = dict.fromkeys(self.layout.groups, np.zeros(1, np.int64))
+        out, refused = self.answer(1, columns, groups)
+        found = [(v.codes if isinstance(v, Categories) else v)[0].item() for v in out.values()]
+        holds = [] if refused is None else [i == refused[0] for i in range(len(self.layout.refusals))]
+        return *found, *holds
 
 
 def _flat(values: Values | Stored) -> NDArray[Any] | Stored:

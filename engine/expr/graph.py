@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from engine.expr import called
+from engine.expr.cells import Cells
 from engine.expr.operations import OPERATIONS
 from engine.schema import Kind
 
@@ -35,6 +37,9 @@ class Lookup:
     unknown: float
 
 
+LEAVES = ("input", "score", "made")
+"""The operators without operands that read a column."""
+
 Number: TypeAlias = "Expr | float | int | bool"
 
 
@@ -44,15 +49,15 @@ class Expr:
     Parameters
     ----------
     op : str
-        ``input``, ``score``, ``const``, ``lookup``, ``choose``, ``calendar``, ``single``, or a name in
-        `engine.expr.operations.OPERATIONS`.
+        ``input``, ``score``, ``made``, ``const``, ``lookup``, ``choose``, ``calendar``, ``single``, ``call``,
+        ``table``, or a name in `engine.expr.operations.OPERATIONS`.
     args : tuple of Expr
         The operands.
     kind : Kind
         The kind of the result.
     data : hashable
         What the operator needs besides operands: a column name, a constant, a `Lookup`, texts, a part
-        of the calendar, edges.
+        of the calendar, edges, a function, a table's cells.
 
     Examples
     --------
@@ -82,6 +87,11 @@ class Expr:
     def score(label: str, index: int) -> Expr:
         """Output ``index`` of the score stage ``label``: a float32, widened to float64."""
         return Expr("score", (), Kind.NUMBER, (label, index))
+
+    @staticmethod
+    def made(label: str, index: int, kind: Kind) -> Expr:
+        """Column ``index`` of those that the stage ``label`` makes outside of kernels."""
+        return Expr("made", (), kind, (label, index))
 
     @staticmethod
     def const(value: float | bool) -> Expr:
@@ -322,6 +332,51 @@ def single(x: Number, edges: Iterable[float]) -> Expr:
     return Expr("single", (as_number(x),), Kind.NUMBER, tuple(sorted({float(e) + 0.0 for e in edges})))
 
 
+def call(function: Any, *xs: Number) -> Expr:
+    """What a function of numbers gives that numba compiles: the way out for loops.
+
+    Parameters
+    ----------
+    function : numba dispatcher
+        At the top level of the plugin's module, ``@numba.njit``; of float64, it gives a float64 and raises
+        nothing. Missing comes as NaN. For exp and logarithms to have the bits that they have elsewhere, it
+        takes those of `engine.jit.functions`.
+    *xs : number
+
+    Raises
+    ------
+    UserError
+        The function isn't such a one.
+    """
+    nodes = tuple(as_number(x) for x in xs)
+    return Expr("call", nodes, Kind.NUMBER, called.describe(function, len(nodes)))
+
+
+class Table:
+    """Numbers that an expression indexes; see `table`."""
+
+    def __init__(self, values: Any) -> None:
+        self.cells = Cells.of(values)
+
+    def __getitem__(self, index: Any) -> Expr:
+        indices = index if isinstance(index, tuple) else (index,)
+        if len(indices) != len(self.cells.shape):
+            raise TypeError(f"this table takes {len(self.cells.shape)} indices, not {len(indices)}")
+        return Expr("table", tuple(as_number(i) for i in indices), Kind.NUMBER, self.cells)
+
+
+def table(values: Any) -> Table:
+    """A table of numbers in one or two dimensions: ``t[i]``, ``t[i, j]``, with numbers that count from 0.
+
+    Outside of it, and where an index is missing, the result is missing. An index between two whole numbers
+    is the lesser of them.
+
+    >>> table([0.5, 1.5])[Expr.input("x", Kind.NUMBER)]
+    table(2)[x]
+    """
+    return Table(values)
+
+
 # -- reading a graph
 
 
@@ -351,10 +406,10 @@ def walk(roots: Iterable[Expr], stop: Callable[[Expr], bool] = lambda node: Fals
 
 
 def leaves(roots: Iterable[Expr]) -> list[Expr]:
-    """The inputs and scores that the roots read, each name once, in order of first use."""
+    """The columns (inputs, scores, made ones) that the roots read, each once, in order of first use."""
     found: dict[Any, Expr] = {}
     for node in walk(roots):
-        if node.op in ("input", "score"):
+        if node.op in LEAVES:
             found.setdefault((node.op, node.data), node)
     return list(found.values())
 
@@ -371,7 +426,7 @@ def describe(root: Expr, most: int = 2000) -> str:
 def _describe_one(node: Expr, args: list[str]) -> str:
     if node.op == "input":
         return str(node.data)
-    if node.op == "score":
+    if node.op in ("score", "made"):
         label, index = node.data
         return f"{label}[{index}]"
     if node.op == "const":
@@ -389,6 +444,10 @@ def _describe_one(node: Expr, args: list[str]) -> str:
     if node.op == "single":
         shown = ", ".join(f"{edge:g}" for edge in node.data[:3])
         return f"single({args[0]}, [{shown}{', …' if len(node.data) > 3 else ''}])"
+    if node.op == "call":
+        return f"{node.data.name}({', '.join(args)})"
+    if node.op == "table":
+        return f"table({' × '.join(map(str, node.data.shape))})[{', '.join(args)}]"
     symbol = OPERATIONS[node.op].symbol
     if symbol and len(args) == 2:
         return f"({args[0]} {symbol} {args[1]})"

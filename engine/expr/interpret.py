@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from engine.expr import calendar
-from engine.expr.graph import Expr, walk
+from engine.expr import calendar, called
+from engine.expr.graph import LEAVES, Expr, walk
 from engine.expr.operations import OPERATIONS
 from engine.expr.single import single
 from engine.schema import Kind
 from engine.values import FIRST, MISSING, NAT, Categories, Values
 
 Leaf = tuple[str, Any]
-"""What a leaf reads: ``("input", name)`` or ``("score", (label, index))``."""
+"""What a leaf reads: ``("input", name)``, ``("score", (label, index))`` or ``("made", (label, index))``."""
 
 
 def interpret(roots: Sequence[Expr], leaves: Mapping[Leaf, Values], rows: int) -> list[Values]:
@@ -50,7 +50,7 @@ def interpret(roots: Sequence[Expr], leaves: Mapping[Leaf, Values], rows: int) -
 
 
 def _evaluate(node: Expr, args: list[Any], leaves: Mapping[Leaf, Values]) -> Any:
-    if node.op in ("input", "score"):
+    if node.op in LEAVES:
         values = leaves[(node.op, node.data)]
         if node.kind is Kind.NUMBER:
             return np.asarray(values, np.float64)
@@ -69,6 +69,10 @@ def _evaluate(node: Expr, args: list[Any], leaves: Mapping[Leaf, Values]) -> Any
         return np.where(args[0] == NAT, np.nan, np.asarray(part, np.float64))
     if node.op == "single":
         return single(args[0], node.data)
+    if node.op == "call":
+        return called.array(node.data, len(args))(*args)
+    if node.op == "table":
+        return node.data.at(*args)
     return OPERATIONS[node.op].array(*args)
 
 

@@ -29,6 +29,7 @@ _CALLED = (
     "jit/lowlevel.py",
     "jit/bitmap.py",
     "expr/calendar.py",
+    "expr/called.py",
     "expr/libm.py",
     "expr/single.py",
     "values.py",

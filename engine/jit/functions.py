@@ -21,8 +21,8 @@ from engine.expr import single as _single
 from engine.values import NAT
 
 __all__ = [
-    "NAN", "NAT", "clip", "exp", "float32", "float32s", "float64", "float64s", "floor", "int32", "int32s",
-    "int64s",
+    "NAN", "NAT", "cell1", "cell2", "clip", "exp", "float32", "float32s", "float64", "float64s", "floor",
+    "int32", "int32s", "int64s",
     "log", "log1p", "maximum", "minimum", "single", "sqrt", "uint8s",
 ]  # fmt: skip
 
@@ -147,6 +147,22 @@ def single(numbers: Any, table: Any, levels: Any, x: Any) -> Any:
         if (word >> np.int64(place & _WORD)) & 1:
             return float64(_on_its_side(numbers, start + (_ONE << np.uint64(levels)), levels, near, x))
     return float64(near)
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def cell1(numbers: Any, table: Any, i: Any) -> Any:
+    """`engine.expr.cells.Cells.at`, for one number."""
+    if (i >= 0.0) & (i < numbers[table]):
+        return numbers[table + 2 + np.int64(i)]
+    return NAN
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def cell2(numbers: Any, table: Any, i: Any, j: Any) -> Any:
+    """The same in two dimensions."""
+    if (i >= 0.0) & (i < numbers[table]) & (j >= 0.0) & (j < numbers[table + 1]):
+        return numbers[table + 2 + np.int64(i) * np.int64(numbers[table + 1]) + np.int64(j)]
+    return NAN
 
 
 for _helper in (

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.errors import Mistake, UserError, listing
+from engine.errors import Mistake, UserError, did_you_mean, listing
 from engine.plan.guard import in_stage
 from engine.plan.plan import Plan, PlannedStage
+from engine.plan.points import DTYPES
 from engine.plan.select import select
 from engine.schema import Column, Kind
-from engine.stage import ColumnStage, RowStage, SchemaStage, ScoreStage
+from engine.stage import ArrayStage, ColumnStage, GroupStage, RowFilter, RowStage, SchemaStage, ScoreStage
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +156,17 @@ def _advance(
         names = column_names(planned, selected)
         made = [Column(n, stage.result(c.kind), open=c.open) for n, c in zip(names, selected, strict=True)]
     elif isinstance(stage, RowStage):
-        declared = stage.declare(selected)
-        if isinstance(declared, Kind):
-            made = [Column(planned.into or planned.label, declared)]
-        elif planned.into:
-            raise StageError([("into", f"names one column, and {stage.use!r} makes several")])
-        else:
-            made = list(declared)
+        made = declared(planned, stage.declare(selected))
+    elif isinstance(stage, ArrayStage | GroupStage):
+        made = declared(planned, stage.declare(selected))
+        _check_arrays(planned, selected, made)
+    elif isinstance(stage, RowFilter):
+        for key in ("drop", "into"):
+            if getattr(planned, key):
+                raise StageError(
+                    [(key, f"{stage.use!r} refuses rows and makes no columns; it has no {key!r}")]
+                )
+        made = []
     elif isinstance(stage, ScoreStage):
         made = score_columns(planned, stage.declare(selected, target, classes))
     else:
@@ -174,6 +179,30 @@ def _advance(
             ]
         )
     return Step(planned.label, tuple(selected), tuple(made), merge(planned, columns, selected, made))
+
+
+def declared(planned: PlannedStage, found: Kind | Sequence[Column]) -> list[Column]:
+    """The columns that a stage says it makes."""
+    if isinstance(found, Kind):
+        return [Column(planned.into or planned.label, found)]
+    if planned.into:
+        raise StageError([("into", f"names one column, and {planned.stage.use!r} makes several")])
+    return list(found)
+
+
+def _check_arrays(planned: PlannedStage, selected: Sequence[Column], made: Sequence[Column]) -> None:
+    """Refuse what a stage that computes with NumPy can't take or make."""
+    taken = [c for c in selected if c.kind not in DTYPES]
+    if taken:
+        message = f"{taken[0].name!r} is a {taken[0].kind}, and {planned.stage.use!r} computes with NumPy: "
+        raise StageError([("columns", message + "encode it as numbers first, such as by ordinal or onehot")])
+    wrong = [c for c in made if c.kind not in DTYPES]
+    if wrong:
+        kinds = "numbers, booleans and timestamps"
+        message = (
+            f"declares {wrong[0].name!r} as a {wrong[0].kind}; a stage that computes with NumPy makes {kinds}"
+        )
+        raise StageError([("use", message)])
 
 
 def score_columns(planned: PlannedStage, suffixes: Sequence[str] | None) -> list[Column]:
@@ -195,6 +224,11 @@ def _named(name: str, columns: Sequence[Column]) -> Column:
 
 def _renamed(column: Column, name: str) -> Column:
     return Column(name, column.kind, column.single, column.open)
+
+
+def grouping(plan: Plan) -> list[tuple[PlannedStage, str | None]]:
+    """The stages that need the rows of a group together, and the input that says which they are."""
+    return [(planned, planned.stage.by) for planned in plan.stages if isinstance(planned.stage, GroupStage)]
 
 
 def input_columns(plan: Plan) -> tuple[Column, ...]:
@@ -233,6 +267,15 @@ def check(
     target = target or target_kind(plan)
     columns = input_columns(plan)
     steps: list[Step] = []
+    mistakes = [
+        _mistake(
+            planned, "by", f"there is no input {by!r}.{did_you_mean(by, [c.name for c in columns])}", set_by
+        )
+        for planned, by in grouping(plan)
+        if by is not None and by not in {c.name for c in columns}
+    ]
+    if mistakes:
+        return mistakes
     for planned in plan.stages:
         try:
             step = advance(planned, columns, target, classes)
@@ -242,7 +285,6 @@ def check(
             return [_mistake(planned, "", str(error), set_by)]
         steps.append(step)
         columns = step.columns
-    mistakes = []
     if plan.outputs is not None:
         _, problems = select(plan.outputs, columns, tuple(Kind)) if plan.outputs else ([], [])
         mistakes += [Mistake("outputs", problem, (f"set by: {set_by('outputs')}",)) for problem in problems]

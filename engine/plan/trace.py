@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from engine.errors import UserError, did_you_mean, listing
-from engine.expr.graph import Expr, as_number
+from engine.expr.graph import Expr, as_expr, as_number
 from engine.plan.flow import (
     StageError,
     Step,
     column_names,
+    declared,
     input_columns,
     merge,
     output_columns,
@@ -22,30 +23,23 @@ from engine.plan.flow import (
 )
 from engine.plan.guard import in_stage
 from engine.plan.plan import Plan, PlannedStage
+from engine.plan.points import ComputePoint, FilterPoint, Point, ScorePoint
 from engine.plan.select import select
 from engine.schema import Column, Kind
-from engine.stage import NOTHING, ColumnStage, Learned, RowStage, SchemaStage, ScoreStage
+from engine.stage import (
+    NOTHING,
+    ArrayStage,
+    ColumnStage,
+    GroupStage,
+    Learned,
+    RowFilter,
+    RowStage,
+    SchemaStage,
+    ScoreStage,
+)
 
 State = Mapping[str, tuple[Column, Expr]]
 """The columns at some point of the pipeline, and how each is computed."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScorePoint:
-    """Where a model stands in the pipeline.
-
-    Parameters
-    ----------
-    label : str
-    features : tuple of (str, Expr)
-        Names and expressions, in the model's order, each of kind number.
-    columns : tuple of Column
-        The score columns it makes.
-    """
-
-    label: str
-    features: tuple[tuple[str, Expr], ...]
-    columns: tuple[Column, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +50,8 @@ class Trace:
     ----------
     steps : tuple of Step
         What each stage read and made, with the names that were learned.
-    scores : tuple of ScorePoint
+    points : tuple of Point
+        Models, filters and stages that compute with NumPy, in order.
     outputs : tuple of (Column, Expr)
         The output columns behind ``keep``.
     final : mapping
@@ -64,9 +59,14 @@ class Trace:
     """
 
     steps: tuple[Step, ...]
-    scores: tuple[ScorePoint, ...]
+    points: tuple[Point, ...]
     outputs: tuple[tuple[Column, Expr], ...]
     final: State
+
+    @property
+    def scores(self) -> tuple[ScorePoint, ...]:
+        """The models, in order."""
+        return tuple(point for point in self.points if isinstance(point, ScorePoint))
 
 
 def initial(plan: Plan) -> dict[str, tuple[Column, Expr]]:
@@ -90,21 +90,17 @@ def selected(planned: PlannedStage, state: State) -> list[Column]:
         ) from None
 
 
-def trace_stage(
-    planned: PlannedStage, learned: Learned, state: State
-) -> tuple[State, Step, ScorePoint | None]:
+def trace_stage(planned: PlannedStage, learned: Learned, state: State) -> tuple[State, Step, Point | None]:
     """The columns after one stage."""
     with in_stage(planned):
         return _trace_stage(planned, learned, state)
 
 
-def _trace_stage(
-    planned: PlannedStage, learned: Learned, state: State
-) -> tuple[State, Step, ScorePoint | None]:
+def _trace_stage(planned: PlannedStage, learned: Learned, state: State) -> tuple[State, Step, Point | None]:
     stage = planned.stage
     columns = [column for column, _ in state.values()]
     chosen = selected(planned, state)
-    point = None
+    point: Point | None = None
     made: list[tuple[Column, Expr]] = []
     if isinstance(stage, SchemaStage):
         arranged = stage.arrange(list(state), [c.name for c in chosen])
@@ -135,6 +131,14 @@ def _trace_stage(
         ]
         features = tuple((name, as_number(state[name][1])) for name in names)
         point = ScorePoint(planned.label, features, tuple(c for c, _ in made))
+    elif isinstance(stage, ArrayStage | GroupStage):
+        outputs = _outputs(planned, stage, chosen, learned)
+        made = [(column, Expr.made(planned.label, i, column.kind)) for i, column in enumerate(outputs)]
+        read = tuple((c.name, state[c.name][1]) for c in chosen)
+        point = ComputePoint(planned, learned, read, outputs)
+    elif isinstance(stage, RowFilter):
+        refused = stage.reject({c.name: state[c.name][1] for c in chosen}, learned)
+        point = _filter(planned, chosen[0].name if chosen else "", refused)
     made_columns = tuple(column for column, _ in made)
     try:
         merged = merge(planned, columns, chosen, made_columns)
@@ -143,6 +147,38 @@ def _trace_stage(
     nodes = {name: node for name, (_, node) in state.items()} | {column.name: node for column, node in made}
     after = {column.name: (column, nodes[column.name]) for column in merged}
     return after, Step(planned.label, tuple(chosen), made_columns, merged), point
+
+
+def _outputs(
+    planned: PlannedStage, stage: ArrayStage | GroupStage, chosen: Sequence[Column], learned: Learned
+) -> tuple[Column, ...]:
+    """The columns that a stage which computes with NumPy makes."""
+    try:
+        found = tuple(declared(planned, stage.outputs(chosen, learned)))
+    except StageError as error:
+        raise UserError(f"stages.{planned.label}: {error}") from None
+    unnamed = [column for column in found if column.open]
+    if unnamed:
+        raise UserError(
+            f"stages.{planned.label}: outputs of {stage.use!r} must name what {unnamed[0].name!r} stands for"
+        )
+    return found
+
+
+def _filter(planned: PlannedStage, column: str, found: Any) -> FilterPoint:
+    """Where a filter refuses rows, and what it says."""
+    default = f"refused by {planned.stage.use!r}"
+    named = found if isinstance(found, Mapping) else {default: found}
+    conditions = []
+    for reason, value in named.items():
+        node = as_expr(value)
+        if node.kind is not Kind.BOOLEAN:
+            raise UserError(
+                f"stages.{planned.label}: reject of {planned.stage.use!r} gave a {node.kind} for {reason!r}; "
+                "a boolean is expected, true where a row is refused"
+            )
+        conditions.append((str(reason), node))
+    return FilterPoint(planned.label, column, tuple(conditions))
 
 
 def trace(plan: Plan, learned: Mapping[str, Learned]) -> Trace:
@@ -161,7 +197,7 @@ def trace(plan: Plan, learned: Mapping[str, Learned]) -> Trace:
     """
     state: State = initial(plan)
     steps: list[Step] = []
-    points: list[ScorePoint] = []
+    points: list[Point] = []
     for planned in plan.stages:
         state, step, point = trace_stage(planned, learned.get(planned.label, NOTHING), state)
         steps.append(step)

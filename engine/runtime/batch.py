@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from engine.errors import DataError
+from engine.plan.flow import grouping
 from engine.plan.plan import Plan
+from engine.runtime.groups import check_grouping, whole_groups
 from engine.runtime.io.apart import check_apart
 from engine.runtime.io.files import reason
 from engine.runtime.line import in_order
@@ -98,7 +100,8 @@ def run_batch(
 ) -> BatchSummary:
     """Score every row of a source into a sink.
 
-    The memory it takes depends on ``batch_rows`` and ``threads``, not on the size of the source.
+    The memory it takes depends on ``batch_rows`` and ``threads``, not on the size of the source; where stages
+    need whole groups, on the number of groups and the greatest of them, too.
 
     Parameters
     ----------
@@ -159,6 +162,11 @@ def run_batch(
                 progress(count.rows, source.rows)
 
         batches = source.batches(columns, batch_rows, _coded(pipeline, schema, sink))
+        # groups that no output needs are not read
+        named = {by for _, by in grouping(pipeline.plan)}.intersection(pipeline.reads)
+        grouped = [item for item in pipeline.plan.inputs if item.name in named]
+        if grouped:
+            batches = whole_groups(grouped, source, batches)
         in_order(batches, score, settle, threads)
         refused.check(count.rows, final=True)
         if source.rows is not None and source.rows != count.rows:
@@ -191,6 +199,8 @@ def check_batch(
     ------
     DataError
         The source doesn't fit the pipeline, or the sink, or that of the rejects, can't be written.
+    ConfigError
+        A stage doesn't say what its groups are.
     """
     rejects = rejects or Rejects()
     _check(pipeline, source, sink, rejects)
@@ -202,6 +212,7 @@ def check_batch(
 
 
 def _check(pipeline: BatchPipeline, source: Source, sink: Sink, rejects: Rejects) -> None:
+    check_grouping(pipeline.plan)
     pipeline.check_schema(source.schema, str(source.path), text=source.text)
     check_apart(source, sink.path, rejects_path(rejects, sink))
 

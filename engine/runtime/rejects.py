@@ -1,4 +1,4 @@
-"""Rows that their inputs refuse: counted, kept with the reason, too many of them the end of the run."""
+"""Rows that inputs or filters refuse: counted, kept with the reason, too many of them the end of the run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engine.runtime.io.sink import SinkWriter
 from engine.schema import Input
 from engine.sink import Sink
 from engine.source import Source
-from engine.values import BadValue
+from engine.values import FILTERED, BadValue
 
 _SHOWN = 5
 _OWN = {"row": pa.int64(), "column": pa.string(), "code": pa.string(), "reason": pa.string()}
@@ -174,7 +174,7 @@ class RejectsWriter:
         )
         seen = dict.fromkeys((value.column, value.code) for value in values)
         for column, code in seen:
-            if column in self._inputs:
+            if column in self._inputs and code != FILTERED:
                 kind = self._inputs[column].kind
                 lines.append(
                     f"to take such values as missing: 'inputs.{column}={{kind: {kind}, {code}: null}}'"

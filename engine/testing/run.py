@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from engine.answer.groups import find_runs
 from engine.errors import UserError
 from engine.expr.graph import Expr
-from engine.expr.interpret import interpret
+from engine.expr.interpret import Leaf, interpret
 from engine.plan.flow import advance
 from engine.plan.plan import PlannedStage
+from engine.plan.points import ComputePoint, FilterPoint
 from engine.plan.trace import trace_stage
 from engine.registry import Registry
 from engine.schema import Column, Kind
@@ -89,7 +91,7 @@ def run_stage(
     -------
     dict of str to list
         The columns that the stage makes or changes (of a `SchemaStage`: all) as plain values; a missing
-        number is NaN, a missing text or datetime None.
+        number is NaN, a missing text or datetime None. Of a `RowFilter`: by each reason, where it refuses.
 
     Raises
     ------
@@ -122,10 +124,23 @@ def run_stage(
     else:
         learned = stage.prepare(step.selected)
 
-    after, step, _ = trace_stage(planned, learned, {c.column.name: (c.column, c.node) for c in frame})
+    after, step, point = trace_stage(planned, learned, {c.column.name: (c.column, c.node) for c in frame})
     made = step.columns if isinstance(stage, SchemaStage) else step.made
     rows = len(frame[0].values) if frame else 0
-    leaves = {("input", c.column.name): c.leaf for c in frame}
+    leaves: dict[Leaf, Values] = {("input", c.column.name): c.leaf for c in frame}
+    if isinstance(point, FilterPoint):
+        refused = interpret(point.reads, leaves, rows)
+        return {
+            reason: _plain(Kind.BOOLEAN, holds)
+            for (reason, _), holds in zip(point.conditions, refused, strict=True)
+        }
+    if isinstance(point, ComputePoint):
+        given = {name: before[name].values for name, _ in point.inputs}
+        starts = (
+            np.zeros(1, np.int64) if point.by is None else find_runs(point.by, before[point.by].values).starts
+        )
+        for i, found in enumerate(point.compute(given, rows, starts)):
+            leaves["made", (use, i)] = found
     results = interpret([after[column.name][1] for column in made], leaves, rows)
     return {column.name: _plain(column.kind, values) for column, values in zip(made, results, strict=True)}
 

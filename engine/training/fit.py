@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from engine.answer.groups import find_runs
 from engine.decode import TableDecoder
 from engine.encode import to_arrow
 from engine.errors import ConfigError, DataError
@@ -151,14 +153,33 @@ def predicted(pipeline: Pipeline) -> Kind:
     return stage.predicts(pipeline.learned[label])
 
 
-def scores_of(pipeline: Pipeline, columns: Mapping[str, Values], rows: np.ndarray[Any, Any]) -> Any:
-    """The last model's scores of some rows: float64 ``(n, k)``, by the compiled program."""
+def scores_of(
+    pipeline: Pipeline, columns: Mapping[str, Values], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], FloatArray]:
+    """Those of some rows that no filter refuses, and the last model's scores of them: float64 ``(n, k)``.
+
+    By the compiled program.
+    """
     names = score_columns(pipeline)
-    scoring = pipeline.scoring()
-    layout = scoring.layout
+    found, refused = _answered(pipeline.scoring(), columns, rows)
+    scores = np.stack([np.asarray(found[name], np.float64) for name in names], axis=1)
+    return (rows, scores) if refused is None else (rows[refused < 0], scores[refused < 0])
+
+
+def _answered(
+    pipeline: Pipeline, columns: Mapping[str, Values], rows: NDArray[np.int64]
+) -> tuple[dict[str, Values], NDArray[np.int64] | None]:
+    """`Program.answer` for some rows of a decoded table."""
+    layout = pipeline.layout
     coded = {name: recode(take(columns[name], rows), layout.vocabularies.get(name)) for name in layout.reads}
-    found = scoring.program.many(len(rows), coded)
-    return np.stack([np.asarray(found[name], np.float64) for name in names], axis=1)
+    groups: dict[str | None, NDArray[np.int64]] = {}
+    for by in layout.groups:
+        groups[by] = np.zeros(len(rows), np.int64)
+        if by is not None:
+            runs = find_runs(by, take(columns[by], rows))
+            runs.check("of the rows that the metrics are of, ")
+            groups[by] = runs.numbers
+    return pipeline.program.answer(len(rows), coded, groups)
 
 
 def recode(values: Values, vocabulary: tuple[str, ...] | None) -> Values:
@@ -181,17 +202,23 @@ def _report(
 ) -> Fitted:
     held = next(part for part in (parts.test, parts.valid, parts.train) if len(part))
     metrics: Mapping[str, float] = {}
+    left = {"train": seen.train, "valid": seen.valid, "test": len(parts.test)}
     if pipeline.trace.scores:
-        scores = scores_of(pipeline, columns, held)
+        passing, scores = scores_of(pipeline, columns, held)
+        if not len(passing):
+            raise DataError(f"each of the {len(held):,} rows that the metrics are of is refused by a filter")
+        if held is parts.test:
+            left["test"] = len(passing)
+        held = passing
         metrics = evaluate_scores(predicted(pipeline), labels.y[held], scores, score_columns(pipeline))
+    elif pipeline.layout.refusals and held is parts.test:
+        refused = _answered(pipeline, columns, held)[1]
+        left["test"] = int(np.count_nonzero(refused == -1))
     golden = _golden(pipeline, table, columns, held, text) if pipeline.plan.golden else None
     inputs = {name: take(column, parts.train) for name, column in columns.items()}
-    rows = {
-        "train": len(parts.train),
-        "valid": len(parts.valid),
-        "test": len(parts.test),
-        "unlabelled": int((~labels.known).sum()),
-    }
+    labelled = sum(map(len, (parts.train, parts.valid, parts.test)))
+    filtered = labelled - sum(left.values())
+    rows = left | {"unlabelled": int((~labels.known).sum())} | ({"filtered": filtered} if filtered else {})
     found = profile((("input", inputs), ("feature", seen.features), ("score", seen.scores)))
     hints = _hints(pipeline, labels)
     return Fitted(metrics, rows, golden, found, fingerprint(table), hints=hints)
@@ -230,6 +257,9 @@ def _golden(
         elif name not in raw:  # a column of later tables; nothing is learned from it
             raw[name] = pa.nulls(len(rows))
     given = pa.RecordBatch.from_pydict(raw)
+    refused = {value.row for value in pipeline.score_batch(given)[1]} if pipeline.layout.refusals else set()
+    if refused:
+        given = given.take(pa.array([row for row in range(given.num_rows) if row not in refused], pa.int64()))
     return golden_rows(pipeline, given)
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import UserError
+from engine.answer.groups import find_runs
+from engine.errors import DataError, UserError
 from engine.expr.interpret import Leaf, interpret
 from engine.plan.guard import in_stage
 from engine.plan.plan import Plan, PlannedStage
+from engine.plan.points import ComputePoint, FilterPoint, ScorePoint
 from engine.plan.trace import State, initial, materialised, selected, trace_stage
 from engine.schema import Column, Kind
 from engine.stage import NOTHING, FitContext, Learned, Part, ScoreStage
@@ -48,13 +51,27 @@ class TrainingData:
     weight: FloatArray | None = None
     group: NDArray[np.int64] | None = None
 
+    def at(self, rows: NDArray[np.int64]) -> TrainingData:
+        """The rows at these ascending positions."""
+        return replace(
+            self,
+            columns={name: take(column, rows) for name, column in self.columns.items()},
+            train=int(np.searchsorted(rows, self.train)),
+            y=self.y[rows],
+            weight=None if self.weight is None else self.weight[rows],
+            group=None if self.group is None else self.group[rows],
+        )
+
 
 @dataclass(frozen=True)
 class Seen:
-    """What the models saw of the train rows, and their scores, by column name."""
+    """What the models saw of the train rows, and their scores, by column name; how many rows were left."""
 
     features: Mapping[str, Values]
     scores: Mapping[str, Values]
+    train: int
+    valid: int
+    """Rows of each part that no filter refused."""
 
 
 def learn(plan: Plan, data: TrainingData, progress: Progress) -> tuple[dict[str, Learned], Seen]:
@@ -72,13 +89,11 @@ def learn(plan: Plan, data: TrainingData, progress: Progress) -> tuple[dict[str,
         By stage label.
     Seen
     """
-    rows = len(data.y)
     values: dict[str, Values] = dict(data.columns)
     state: State = initial(plan)
     learned: dict[str, Learned] = {}
     features: dict[str, Values] = {}
     scored: dict[str, Values] = {}
-    first = np.arange(data.train)
     for number, planned in enumerate(plan.stages):
         progress(number, len(plan.stages), planned.label)
         columns = selected(planned, state)
@@ -87,7 +102,25 @@ def learn(plan: Plan, data: TrainingData, progress: Progress) -> tuple[dict[str,
             learned[planned.label] = found
         after, _, point = trace_stage(planned, found or NOTHING, state)
         leaves: dict[Leaf, Values] = {("input", name): column for name, column in values.items()}
-        if point:
+        rows = len(data.y)
+        if isinstance(point, FilterPoint):
+            refused = np.zeros(rows, bool)
+            for holds in interpret(point.reads, leaves, rows):
+                refused |= np.asarray(holds)
+            if refused.any():
+                data = data.at(np.flatnonzero(~refused))
+                values = {name: take(column, ~refused) for name, column in values.items()}
+                if not data.train:
+                    raise DataError(
+                        f"stages.{planned.label}: the filter refuses every row that is left of train"
+                    )
+            continue
+        if isinstance(point, ComputePoint):
+            starts = _group_starts(point, data, any(p.stage.learns() for p in plan.stages[number + 1 :]))
+            for i, column in enumerate(_computed(point, leaves, rows, starts)):
+                leaves["made", (planned.label, i)] = column
+        if isinstance(point, ScorePoint):
+            first = np.arange(data.train)
             seen = {name: values[name] for name, _ in point.features}
             features |= {name: take(column, first) for name, column in seen.items() if name not in scored}
             matrix = feature_matrix(seen)
@@ -100,7 +133,52 @@ def learn(plan: Plan, data: TrainingData, progress: Progress) -> tuple[dict[str,
         values = dict(zip(after, computed, strict=True))
         state = materialised([column for column, _ in after.values()])
     progress(len(plan.stages), len(plan.stages), "")
-    return learned, Seen(features, scored)
+    return learned, Seen(features, scored, data.train, len(data.y) - data.train)
+
+
+def _group_starts(point: ComputePoint, data: TrainingData, matters: bool) -> NDArray[np.int64]:
+    """The first rows of the groups in train, then of those in valid.
+
+    Parameters
+    ----------
+    matters : bool
+        Whether a later stage learns from what is made of them.
+
+    Raises
+    ------
+    DataError
+        A group isn't whole: a model would learn from other values than it gets later.
+    """
+    if point.by is None:
+        if point.grouped and matters:
+            raise UserError(
+                f"stages.{point.label}.by: is needed where a later stage learns: "
+                "without it nothing says which rows of the training data are a group"
+            )
+        return np.zeros(1, np.int64)
+    values = data.columns[point.by]
+    parts = [
+        find_runs(point.by, take(values, rows)) for rows in np.split(np.arange(len(data.y)), [data.train])
+    ]
+    for name, runs in zip(("train", "valid"), parts, strict=True):
+        if matters:
+            runs.check(f"stages.{point.label}: of the {name} rows, ")
+    common = set(parts[0].keys) & set(parts[1].keys)
+    if matters and common:
+        raise DataError(
+            f"stages.{point.label}: {len(common):,} groups of {point.by!r} lie in train and in valid; "
+            f"keep them whole: 'split={{kind: group, column: {point.by}}}'"
+        )
+    return np.concatenate([parts[0].starts, data.train + parts[1].starts])
+
+
+def _computed(
+    point: ComputePoint, leaves: Mapping[Leaf, Values], rows: int, starts: NDArray[np.int64]
+) -> list[NDArray[Any]]:
+    """What a stage that computes with NumPy makes of the rows that are left."""
+    given = interpret(point.reads, leaves, rows)
+    columns = {name: values for (name, _), values in zip(point.inputs, given, strict=True)}
+    return point.compute(columns, rows, starts) if rows else point.new(0)
 
 
 def _learn_stage(
