@@ -20,11 +20,57 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
-from engine.stage import Scorer
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["Scorer", "ScorerPlugin", "scorer"]
+
+
+class Scorer(Protocol):
+    """A model that is ready to score.
+
+    Attributes
+    ----------
+    n_features : int
+    n_outputs : int
+    used : frozenset of int
+        Features that can change a score; the others need not be computed.
+    note : str
+        One line for `engine explain`: who scores, and why.
+
+    A scorer may have ``block_address``, ``block_model`` and ``new_work()``, too: a C function
+    ``void (int64 × 6)`` that is called for a block with the number of rows, the addresses of features and
+    scores, ``block_model``, the address of what ``new_work`` gave for the thread, and that of four int64: how
+    many numbers lie between two rows and two features, and between two rows and two outputs.
+
+    It may have ``row_address`` and ``row_model``, too: a C function ``void (int64 × 6)`` that a kernel
+    calls with the addresses of one row's features and scores, then ``row_model`` and zeros.
+
+    It may have ``fold(features, vocabularies)``, too: given name and expression of each used feature by its
+    number, and the texts behind the codes of each category input, it returns other features (names and
+    expressions), the scorer that takes those to the same scores, and a line that says what it did; or None.
+    """
+
+    n_features: int
+    n_outputs: int
+    used: frozenset[int]
+    note: str
+
+    def many(self, features: NDArray[np.float32], threads: int = 1) -> NDArray[np.float32]:
+        """Scores ``(n, n_outputs)`` of features ``(n, n_features)``, in rows or in columns, missing as NaN.
+
+        Safe to call from several threads at once.
+        """
+        ...
+
+    def one(self, features: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
+        """Score the row ``features (n_features,)`` into ``scores (n_outputs,)``, the same bits as `many`.
+
+        Both arrays are the caller's own and stay in place, so that a scorer may keep their addresses.
+        """
+        ...
 
 
 class ScorerPlugin:

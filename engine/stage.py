@@ -35,90 +35,25 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, TypeVar, dataclass_transform
+from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.expr.graph import Expr
+from engine.learning import NOTHING as NOTHING
+from engine.learning import FitContext as FitContext
+from engine.learning import Learned as Learned
+from engine.learning import Part as Part
 from engine.option import OptionInfo as OptionInfo
 from engine.option import option as option
 from engine.option import option_info as option_info
 from engine.schema import Column, Kind
-from engine.values import FloatArray, Values
+from engine.scorer import Scorer as Scorer
+from engine.values import Values
 
 COMMON_KEYS = ("use", "enabled", "before", "after", "columns", "drop", "into")
 """Keys that every stage has in a config, besides its options."""
-
-
-# -- what is learned
-
-
-Learned = Mapping[str, Any]
-"""What a stage took from training data, by names of its choosing.
-
-Each value is a numeric array, a tuple of str or a tuple of tuples of str; nothing else is stored. In a
-`ColumnStage` it has one item for each column: a number (or a row of an array), a text or a tuple of texts.
-"""
-
-NOTHING: Learned = {}
-"""What a stage that learns nothing has learned."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """Rows of the training data, as a stage's ``fit`` sees them.
-
-    Parameters
-    ----------
-    columns : mapping of str to Values
-        The selected columns. A `ScoreStage` gets numbers and booleans as they will be scored.
-    y : float64 array, shape (n,), or None
-        The target: its value, 0/1 for a boolean, or the class's index.
-    weight : float64 array, shape (n,), or None
-    group : int64 array, shape (n,), or None
-    """
-
-    columns: Mapping[str, Values]
-    y: FloatArray | None = None
-    weight: FloatArray | None = None
-    group: NDArray[np.int64] | None = None
-
-    @property
-    def rows(self) -> int:
-        """How many rows there are."""
-        return len(next(iter(self.columns.values()))) if self.columns else 0
-
-
-@dataclass(frozen=True)
-class FitContext:
-    """What a stage may use while it learns, besides its columns.
-
-    Parameters
-    ----------
-    train : Part
-        The rows to learn from.
-    valid : Part or None
-        Rows for early stopping and calibration.
-    rng : numpy.random.Generator
-        Seeded by the config's seed and the stage's label: the same in every run.
-    seed : int
-        For libraries that want a whole number.
-    target : {"boolean", "number", "category"} or None
-        The kind of the target.
-    classes : tuple of str
-        The target's classes in order, where it is a category.
-    progress : callable
-        ``progress(done, total, text)``; call it in long work.
-    """
-
-    train: Part
-    valid: Part | None = None
-    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
-    seed: int = 0
-    target: Kind | None = None
-    classes: tuple[str, ...] = ()
-    progress: Callable[[int, int, str], None] = lambda done, total, text: None
 
 
 # -- the kinds
@@ -219,25 +154,29 @@ class SchemaStage(Stage):
 class RowFilter(Stage):
     """A stage that refuses rows, with a reason; it makes no columns.
 
-    A refused row goes where rows go that an input rejects: `predict_one` raises, `predict_many` raises or
-    lists it, a batch writes it to the rejects. Later stages don't learn from it, and an `ArrayStage` or
-    `GroupStage` behind the filter doesn't get it. The first reason that holds is the one that is given.
+        A refused row goes where rows go that an input rejects: `predict_one` raises, `predict_many` raises or
+        lists it, a batch writes it to the rejects. Later stages don't learn from it, and an `ArrayStage` or
+        `GroupStage` behind the filter doesn't get it. The first reason that holds is the one that is given.
 
-    Examples
-    --------
-    >>> from engine.stage import RowFilter, option, stage
-    >>> @stage("at_most")
-    ... class AtMost(RowFilter):
-    ...     '''Refuse rows in which a column is above a bound; missing passes.'''
-    ...
-    ...     bound: float = option(runtime=True)
-    ...
-    ...     def reject(self, columns, learned):
-    ...         return {f"{name} is above {self.bound:g}": x > self.bound for name, x in columns.items()}
-    >>> from engine.expr.graph import Expr
-    >>> from engine.schema import Kind
-    >>> AtMost(bound=5.0).reject({"age": Expr.input("age", Kind.NUMBER)}, {})
-    {'age is above 5': (age > 5.0)}
+        Examples
+        --------
+        >>> from engine.stage import RowFilter, option, stage
+        >>> @stage("at_most")
+        ... class AtMost(RowFilter):
+        ...     '''Refuse rows in which a column is above a bound; missing passes.'''
+        ...
+        ...     bound: float = option(runtime=True)
+        ...
+        ...     def reject(self, columns, learned):
+        ...         return {f"{name} is above {self.bound:g}": x > self.bound for name, x in columns.items()}
+        >>> from engine.expr.graph import Expr
+    from engine.learning import NOTHING as NOTHING
+    from engine.learning import FitContext as FitContext
+    from engine.learning import Learned as Learned
+    from engine.learning import Part as Part
+        >>> from engine.schema import Kind
+        >>> AtMost(bound=5.0).reject({"age": Expr.input("age", Kind.NUMBER)}, {})
+        {'age is above 5': (age > 5.0)}
     """
 
     accepts = (Kind.NUMBER, Kind.BOOLEAN, Kind.CATEGORY, Kind.TIMESTAMP)
@@ -374,46 +313,6 @@ class GroupStage(Stage):
             As of an `ArrayStage`.
         """
         raise NotImplementedError
-
-
-class Scorer(Protocol):
-    """A model that is ready to score.
-
-    Attributes
-    ----------
-    n_features : int
-    n_outputs : int
-    used : frozenset of int
-        Features that can change a score; the others need not be computed.
-    note : str
-        One line for `engine explain`: who scores, and why.
-
-    A scorer may have ``row_address`` and ``row_model``, too: a C function ``void (int64 × 6)`` that a kernel
-    calls with the addresses of one row's features and scores, then ``row_model`` and zeros.
-
-    It may have ``fold(features, vocabularies)``, too: given name and expression of each used feature by its
-    number, and the texts behind the codes of each category input, it returns other features (names and
-    expressions), the scorer that takes those to the same scores, and a line that says what it did; or None.
-    """
-
-    n_features: int
-    n_outputs: int
-    used: frozenset[int]
-    note: str
-
-    def many(self, features: NDArray[np.float32], threads: int = 1) -> NDArray[np.float32]:
-        """Scores ``(n, n_outputs)`` of features ``(n, n_features)``, C-contiguous, missing as NaN.
-
-        Safe to call from several threads at once.
-        """
-        ...
-
-    def one(self, features: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
-        """Score the row ``features (n_features,)`` into ``scores (n_outputs,)``, the same bits as `many`.
-
-        Both arrays are the caller's own and stay in place, so that a scorer may keep their addresses.
-        """
-        ...
 
 
 class ScoreStage(Stage):

@@ -7,7 +7,6 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +18,7 @@ from engine.errors import DataError
 from engine.expr.graph import Expr
 from engine.pipeline import Pipeline
 from engine.plan.plan import PlannedStage
-from engine.plan.trace import State, Trace, initial, trace_stage
+from engine.plan.trace import State, initial, trace_stage
 from engine.schema import Column, Kind
 from engine.stage import NOTHING, Scorer
 from engine.training.fit import recode
@@ -29,8 +28,6 @@ LEAST_RUNS = 3
 MOST_RUNS = 15
 SECONDS = 0.3
 """What is measured is run until this time is over, within those numbers of runs."""
-
-_POINTS = "points" if "points" in {item.name for item in dataclasses.fields(Trace)} else "scores"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +151,8 @@ def _alone(pipeline: Pipeline, planned: PlannedStage, state: State) -> tuple[Sta
     after, step, point = trace_stage(planned, pipeline.learned.get(planned.label, NOTHING), state)
     given = {id(node) for _, node in state.values()}
     outputs = tuple((column, node) for column, node in after.values() if id(node) not in given)
-    points: dict[str, Any] = {_POINTS: (point,) if point is not None else ()}
-    trace = dataclasses.replace(pipeline.trace, steps=(step,), outputs=outputs, final=after, **points)
+    points = (point,) if point is not None else ()
+    trace = dataclasses.replace(pipeline.trace, steps=(step,), outputs=outputs, final=after, points=points)
     scorers: dict[str, Scorer] = {}
     if planned.label in pipeline.scorers:
         scorers[planned.label] = pipeline.scorers[planned.label]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from engine.stage import Stage
+from engine.stage import GroupStage, Stage
 from engine.testing import answering, declaring, learning
-from engine.testing.subject import NotCheckedError, Subject, is_kind
+from engine.testing.subject import NotCheckedError, Subject
 
 if TYPE_CHECKING:
     from engine.testing.kit import Bench
@@ -50,7 +50,7 @@ class Check:
 
 
 def _in_groups(cls: type[Stage]) -> bool:
-    return is_kind(cls, "GroupStage")
+    return issubclass(cls, GroupStage)
 
 
 def _row_by_row(cls: type[Stage]) -> bool:

@@ -14,7 +14,6 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
-import engine.stage
 from engine.config.config import Config
 from engine.config.convert import plain
 from engine.errors import UserError
@@ -23,7 +22,7 @@ from engine.plan.build import build_plan
 from engine.plan.plan import Plan
 from engine.registry import Registry
 from engine.schema import INPUT_KINDS, Kind
-from engine.stage import Stage
+from engine.stage import GroupStage, Stage
 from engine.testing.data import ROWS, Sample, raw_name, table
 from engine.testing.run import Call, watched
 
@@ -42,12 +41,6 @@ class CheckFailedError(Exception):
 
 class NotCheckedError(Exception):
     """A check has nothing to go on, because another one failed."""
-
-
-def is_kind(cls: type[Stage], name: str) -> bool:
-    """Whether a stage is of a kind, where the engine has that kind."""
-    base = getattr(engine.stage, name, None)
-    return base is not None and issubclass(cls, base)
 
 
 @dataclass(frozen=True)
@@ -96,7 +89,7 @@ class Subject:
     def by(self) -> str | None:
         """The column whose rows belong together, of a stage that takes groups."""
         found = self.case.options.get("by")
-        return found if is_kind(self.cls, "GroupStage") and isinstance(found, str) else None
+        return found if issubclass(self.cls, GroupStage) and isinstance(found, str) else None
 
     @property
     def selected(self) -> list[str]:
@@ -214,7 +207,7 @@ class Subject:
 
     def units(self, rows: pa.Table) -> list[tuple[int, int]]:
         """Where what is answered together starts and ends: each row, or each group."""
-        if not is_kind(self.cls, "GroupStage"):
+        if not issubclass(self.cls, GroupStage):
             return [(i, i + 1) for i in range(rows.num_rows)]
         if self.by is None or self.by not in rows.schema.names:
             return [(0, rows.num_rows)]
