@@ -1,0 +1,1 @@
+"""Stages for Engine, found by their entry points."""
