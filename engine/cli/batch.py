@@ -32,12 +32,12 @@ class Executor:
     ----------
     threads : int or None
         None: one for each processor.
-    batch_rows : int
-        Rows that are read and scored at a time.
+    batch_rows : int or None
+        Rows that are read and scored at a time; None: 131,072, or fewer of a small source.
     """
 
     threads: int | None = option(None, ge=1, le=4096)
-    batch_rows: int = option(65_536, ge=1, le=1 << 24)
+    batch_rows: int | None = option(None, ge=1, le=1 << 24)
 
 
 def run(arguments: Arguments) -> int:

@@ -63,10 +63,8 @@ def _checked(arguments: Arguments) -> Iterator[tuple[str, str]]:
     else:
         yield "sink", "not given: sink.path=…"
     threads = executor.threads or "one for each processor"
-    yield (
-        "run",
-        f"threads: {threads}, batches of {executor.batch_rows:,} rows, rejects.max {shown(rejects.max)}",
-    )
+    size = f"{executor.batch_rows:,} rows" if executor.batch_rows else "rows by the size of the source"
+    yield "run", f"threads: {threads}, batches of {size}, rejects.max {shown(rejects.max)}"
 
 
 def _given(opened: Opened, key: str) -> bool:
