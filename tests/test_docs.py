@@ -5,7 +5,8 @@ The fenced blocks of a document run from top to bottom in one folder, in which a
 =============  =========================================================================================
 block          it
 =============  =========================================================================================
-``sh``         each line is ``engine …``, which ends with 0, or with what ``# exit 2`` behind it says
+``sh``         each line is ``engine …`` or ``python -m pytest …``, and ends with 0, or as ``# exit 2``
+               behind it says
 ``yaml``       is written to the file that its second line names; without one it is a part of a pipeline,
                laid over ``conf/pipeline/mine.yaml``
 ``python``     is written to the file that its first line names; without one it runs
@@ -17,9 +18,12 @@ block          it
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,10 +111,16 @@ class Reader:
 
         for line in block.text.splitlines():
             name, *argv = shlex.split(line, comments=True)
-            assert name == "engine", f"{block.place}: {line}"
             refused = re.search(r"  # exit (\d+)$", line)
             self.capture.readouterr()
-            code = main(argv)
+            if name == "python":
+                assert argv[:2] == ["-m", "pytest"], f"{block.place}: {line}"
+                code = subprocess.run(
+                    [sys.executable, *argv], env=os.environ | {"PYTHONPATH": str(ROOT)}
+                ).returncode
+            else:
+                assert name == "engine", f"{block.place}: {line}"
+                code = main(argv)
             printed = "".join(self.capture.readouterr())
             assert code == (int(refused[1]) if refused else 0), f"{block.place}: {line}\n{printed}"
             self.printed = printed
@@ -146,6 +156,8 @@ def _written(block: Block) -> bool:
     if name is not None:
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(block.text)
+        # what is typed next is a process of its own, which reads a plugin as it is now
+        sys.modules.pop(".".join(("engine", "plugins", *Path(name).with_suffix("").parts[1:])), None)
     return name is not None
 
 
@@ -217,4 +229,29 @@ def test_every_function_of_expressions_is_in_the_reference() -> None:
 
     text = (ROOT / "docs" / "pipelines.md").read_text()
     missing = [name for name, signature in FUNCTIONS.items() if f"`{signature}`" not in text]
+    assert missing == []
+
+
+def test_every_operator_and_check_is_in_the_reference_of_plugins() -> None:
+    from engine.expr import graph
+    from engine.expr.calendar import PARTS
+    from engine.testing import CHECKS
+
+    text = (ROOT / "docs" / "plugins.md").read_text()
+    own = [name for name, item in vars(graph).items() if getattr(item, "__module__", "") == graph.__name__]
+    others = {
+        "Lookup",
+        "Expr",
+        "Table",
+        "LEAVES",
+        "as_expr",
+        "as_number",
+        "single",
+        "walk",
+        "leaves",
+        "describe",
+    }
+    functions = [name for name in own if name not in others and not name.startswith("_")]
+    missing = [f"{name}(" for name in functions if f"`{name}(" not in text]
+    missing += [name for name in (*CHECKS, *PARTS) if f"`{name}`" not in text]
     assert missing == []
