@@ -144,7 +144,7 @@ class RowStage(Stage):
 class SchemaStage(Stage):
     """A stage that chooses, drops or renames columns."""
 
-    accepts = tuple(Kind)
+    accepts: ClassVar[tuple[Kind, ...]] = tuple(Kind)
 
     def arrange(self, columns: Sequence[str], selected: Sequence[str]) -> Mapping[str, str]:
         """The columns afterwards: new name to old name, in order."""
@@ -179,7 +179,7 @@ class RowFilter(Stage):
         {'age is above 5': (age > 5.0)}
     """
 
-    accepts = (Kind.NUMBER, Kind.BOOLEAN, Kind.CATEGORY, Kind.TIMESTAMP)
+    accepts: ClassVar[tuple[Kind, ...]] = (Kind.NUMBER, Kind.BOOLEAN, Kind.CATEGORY, Kind.TIMESTAMP)
 
     def reject(self, columns: Mapping[str, Expr], learned: Learned) -> Expr | Mapping[str, Expr]:
         """Where rows are refused: a boolean expression, or several by the reason that users read."""
@@ -211,7 +211,7 @@ class ArrayStage(Stage):
     array([5.])
     """
 
-    accepts = (Kind.NUMBER, Kind.BOOLEAN, Kind.TIMESTAMP)
+    accepts: ClassVar[tuple[Kind, ...]] = (Kind.NUMBER, Kind.BOOLEAN, Kind.TIMESTAMP)
     """Numbers, booleans and timestamps alone: a category has no numbers until a stage encodes it."""
 
     def declare(self, columns: Sequence[Column]) -> Kind | Sequence[Column]:
@@ -279,7 +279,7 @@ class GroupStage(Stage):
     array([0.25, 0.75, 1.  ])
     """
 
-    accepts = (Kind.NUMBER, Kind.BOOLEAN, Kind.TIMESTAMP)
+    accepts: ClassVar[tuple[Kind, ...]] = (Kind.NUMBER, Kind.BOOLEAN, Kind.TIMESTAMP)
 
     by: str | None = option(None, help="the input whose runs of equal values are the groups")
 
@@ -318,7 +318,7 @@ class GroupStage(Stage):
 class ScoreStage(Stage):
     """A stage that turns the selected columns into a model's scores."""
 
-    accepts = (Kind.NUMBER, Kind.BOOLEAN)
+    accepts: ClassVar[tuple[Kind, ...]] = (Kind.NUMBER, Kind.BOOLEAN)
 
     def declare(
         self, columns: Sequence[Column], target: Kind | None, classes: Sequence[str] = ()
