@@ -154,29 +154,25 @@ class SchemaStage(Stage):
 class RowFilter(Stage):
     """A stage that refuses rows, with a reason; it makes no columns.
 
-        A refused row goes where rows go that an input rejects: `predict_one` raises, `predict_many` raises or
-        lists it, a batch writes it to the rejects. Later stages don't learn from it, and an `ArrayStage` or
-        `GroupStage` behind the filter doesn't get it. The first reason that holds is the one that is given.
+    A refused row goes where rows go that an input rejects: `predict_one` raises, `predict_many` raises or
+    lists it, a batch writes it to the rejects. Later stages don't learn from it, and an `ArrayStage` or
+    `GroupStage` behind the filter doesn't get it. The first reason that holds is the one that is given.
 
-        Examples
-        --------
-        >>> from engine.stage import RowFilter, option, stage
-        >>> @stage("at_most")
-        ... class AtMost(RowFilter):
-        ...     '''Refuse rows in which a column is above a bound; missing passes.'''
-        ...
-        ...     bound: float = option(runtime=True)
-        ...
-        ...     def reject(self, columns, learned):
-        ...         return {f"{name} is above {self.bound:g}": x > self.bound for name, x in columns.items()}
-        >>> from engine.expr.graph import Expr
-    from engine.learning import NOTHING as NOTHING
-    from engine.learning import FitContext as FitContext
-    from engine.learning import Learned as Learned
-    from engine.learning import Part as Part
-        >>> from engine.schema import Kind
-        >>> AtMost(bound=5.0).reject({"age": Expr.input("age", Kind.NUMBER)}, {})
-        {'age is above 5': (age > 5.0)}
+    Examples
+    --------
+    >>> from engine.stage import RowFilter, option, stage
+    >>> @stage("at_most")
+    ... class AtMost(RowFilter):
+    ...     '''Refuse rows in which a column is above a bound; missing passes.'''
+    ...
+    ...     bound: float = option(runtime=True)
+    ...
+    ...     def reject(self, columns, learned):
+    ...         return {f"{name} is above {self.bound:g}": x > self.bound for name, x in columns.items()}
+    >>> from engine.expr.graph import Expr
+    >>> from engine.schema import Kind
+    >>> AtMost(bound=5.0).reject({"age": Expr.input("age", Kind.NUMBER)}, {})
+    {'age is above 5': (age > 5.0)}
     """
 
     accepts: ClassVar[tuple[Kind, ...]] = (Kind.NUMBER, Kind.BOOLEAN, Kind.CATEGORY, Kind.TIMESTAMP)
