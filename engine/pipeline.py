@@ -173,11 +173,19 @@ class Pipeline:
         """The columns of a source that must be read, those to keep included."""
         return self._table.reads
 
+    @property
+    def groups(self) -> tuple[str | None, ...]:
+        """The inputs whose runs of equal values are groups, for stages that need a group's rows together.
+
+        None is for a stage without ``by``. Groups that no output needs are left out.
+        """
+        return self.layout.groups
+
     @cached_property
     def _decoded(self) -> tuple[str, ...]:
         """Inputs to decode: what the program reads, those whose text is only passed on, those of groups."""
         passed = [str(node.data) for _, node in self.layout.outputs if is_passed(node)]
-        groups = [by for by in self.layout.groups if by is not None]
+        groups = [by for by in self.groups if by is not None]
         return tuple(dict.fromkeys((*self.layout.reads, *passed, *groups)))
 
     def scoring(self) -> Pipeline:

@@ -146,6 +146,7 @@ class Registry:
         found = known.get(name)
         if not found:
             others = [f"there is a {other} of that name" for other in KINDS if name in self._found[other]]
+            others += [f"there is one in {where}: add 'plugins=[{where}]'" for where in _nearby(name, kind)]
             raise PluginError(
                 f"no {kind} is called {name!r}.{did_you_mean(name, known)}\n"
                 + "".join(f"  {line}\n" for line in others)
@@ -273,3 +274,11 @@ def _place(kind: PluginKind, path: Path, origin: str) -> str:
         return "/".join(filter(None, ("plugins", kind.folder, path.name)))
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _nearby(name: str, kind: str) -> list[str]:
+    """Folders in the working folder that hold a plugin of this name, but weren't given."""
+    if not name.isidentifier():
+        return []
+    inner = "" if kind == "stage" else f"{kind}s/"
+    return sorted(path.relative_to(Path.cwd()).parts[0] for path in Path.cwd().glob(f"*/{inner}{name}.py"))

@@ -338,11 +338,11 @@ def test_plugins_of_one_s_own(tmp_path: Path) -> None:
     assert loaded_elsewhere(path, tmp_path / "one") == pipeline.digest
     assert loaded_elsewhere(path) == (
         f"{path} was made with other plugins:\n  stage 'halve' is not installed here.\n"
-        "  install those, or fit again with these"
+        "  install those, or name their folder: plugins=[DIR]; or fit again with these"
     )
     assert loaded_elsewhere(path, plugin(tmp_path / "two", version=2)) == (
         f"{path} was made with other plugins:\n  stage 'halve' was of version 1, here it is of version 2\n"
-        "  install those, or fit again with these"
+        "  install those, or name their folder: plugins=[DIR]; or fit again with these"
     )
     found = loaded_elsewhere(path, plugin(tmp_path / "three", by=-3.0))
     assert found.startswith(f"{path}: answers a golden row otherwise than when it was fitted\n")

@@ -619,7 +619,7 @@ def test_plugins_of_another_version() -> None:
         "bundles/flights was made with other plugins:\n"
         "  stage 'clip' was of version 1, here it is of version 2\n"
         "  stage 'mine' is not installed here. Did you mean 'miner'?\n"
-        "  install those, or fit again with these"
+        "  install those, or name their folder: plugins=[DIR]; or fit again with these"
     )
 
 

@@ -169,7 +169,7 @@ def check_plugin_versions(stored: Mapping[str, int], installed: Mapping[str, int
         raise BundleError(
             f"{where} was made with other plugins:\n  "
             + "\n  ".join(lines)
-            + "\n  install those, or fit again with these"
+            + "\n  install those, or name their folder: plugins=[DIR]; or fit again with these"
         )
 
 

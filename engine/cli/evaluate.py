@@ -41,6 +41,8 @@ def run(arguments: Arguments) -> int:
     whose = f"rows of the {part} part" if part else "labelled rows"
     seconds = time.perf_counter() - began
     tell(f"{opened.plan.name} {pipeline.version}: {found.rows:,} {whose}, {seconds:.1f} s")
+    if not part and any(planned.stage.learns() for planned in opened.plan.stages):
+        tell("rows that it was fitted on count, too, if the source holds some; not with split.part=test")
     if found.unlabelled:
         tell(f"left out, because their target is missing: {found.unlabelled:,} rows")
     if found.rejected:

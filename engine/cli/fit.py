@@ -56,9 +56,12 @@ def run(arguments: Arguments) -> int:
         )
     else:
         tell(f"saved version {pipeline.version} in {folder}, {seconds:.1f} s in all")
-    tell(f"next: engine explain bundle={folder}")
+    # a bundle never says where plugins come from
+    own = f" 'plugins=[{','.join(config['plugins'])}]'" if config["plugins"] else ""
+    tell(f"next: engine explain bundle={folder}{own}")
     tell(
-        f"      engine batch bundle={folder} source.path={config['source']['path']} sink.path=scores.parquet"
+        f"      engine batch bundle={folder} source.path={config['source']['path']}"
+        f" sink.path=scores.parquet{own}"
     )
     return 0
 

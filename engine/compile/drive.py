@@ -68,12 +68,24 @@ class Drive:
         room : Room
             Where the results go.
         """
-        if not hasattr(self._here, "memory"):
-            self._here.memory = [
-                [_Memory(stretch, self._block, self._scorers) for stretch in phase] for phase in self._phases
-            ]
+        # taken out while it is used: a stage in Python may score by the same pipeline
+        memory = self._here.__dict__.pop("memory", None) or [
+            [_Memory(stretch, self._block, self._scorers) for stretch in phase] for phase in self._phases
+        ]
+        try:
+            self._run(memory, rows, columns, room)
+        finally:
+            self._here.memory = memory
+
+    def _run(
+        self,
+        phases: Sequence[Sequence[_Memory]],
+        rows: int,
+        columns: Mapping[str, NDArray[Any] | Stored],
+        room: Room,
+    ) -> None:
         size = rows if self._alone else XGBOOST_BLOCK
-        for phase in self._here.memory:
+        for phase in phases:
             bound = [(memory, memory.bind(columns, room)) for memory in phase]
             for start in range(0, rows, max(size, 1)):
                 count = min(size, rows - start)

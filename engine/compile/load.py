@@ -13,6 +13,8 @@ _HEAD = '''\
 """Emitted by the engine's compiler: how a column of {dtype} is read."""
 
 from engine.jit.bitmap import blank, is_there
+from numpy import int64
+
 from engine.jit.functions import float64
 from engine.jit.lowlevel import float32s, float64s, int8s, int16s, int32s, int64s
 from engine.jit.lowlevel import uint8s, uint16s, uint32s, uint64s
@@ -36,7 +38,7 @@ _CODES = """\
     for i in range(rows):
         at = last
         if not valid or is_there(valid, first + i):
-            at = x[i]
+            at = int64(x[i])
         o[i] = c[at] if 0 <= at < last else c[last]
 """
 

@@ -157,11 +157,14 @@ class Program:
         if self.interpreted:
             return self._one_by_many(values)
         here = self._here
+        # taken out while it is used: a stage in Python may score by the same pipeline
+        row: RowProgram | None = here.__dict__.pop("row", None)
+        if row is None:
+            row = RowProgram(self.layout, self._segments, self._scorers)
         try:
-            row: RowProgram = here.row
-        except AttributeError:
-            row = here.row = RowProgram(self.layout, self._segments, self._scorers)
-        return row.score(values)
+            return row.score(values)
+        finally:
+            here.row = row
 
     def _one_by_many(self, values: bytes) -> tuple[Any, ...]:
         columns: dict[str, Values] = {}

@@ -235,8 +235,9 @@ class Encoder:
     def _table(self, dictionary: pa.Array) -> CodeArray | None:
         """The code of each text, and last of a missing one; None if some text is no UTF-8."""
         # A dictionary's order differs from batch to batch.
-        if self._last is not None and self._last[0].equals(dictionary):
-            return self._last[1]
+        last = self._last  # once: another thread may replace it
+        if last is not None and last[0].equals(dictionary):
+            return last[1]
         texts = _utf8(dictionary)
         if texts is None:
             return None

@@ -128,14 +128,16 @@ def _reached(function: Any) -> Iterator[bytes]:
         yield b"source" + (Path(file).read_bytes() if file and Path(file).is_file() else b"")
         names = set(_names(plain.__code__))
         found = [plain.__globals__[name] for name in sorted(names) if name in plain.__globals__]
-        for module in [value for value in found if isinstance(value, ModuleType)]:
+        for module in found:  # which grows: a module may hold a module
+            if not isinstance(module, ModuleType):
+                continue
             if module.__name__.partition(".")[0] not in (*sys.stdlib_module_names, "numpy", "numba", "scipy"):
                 found += [getattr(module, name) for name in sorted(names) if hasattr(module, name)]
         for value in found:
             inner = getattr(value, "py_func", value)
             if inspect.isfunction(inner):
                 waiting.append(inner)
-            elif isinstance(value, np.ndarray):
+            elif isinstance(value, np.ndarray | np.generic):
                 yield repr((value.dtype.str, value.shape)).encode() + value.tobytes()
             elif isinstance(value, bool | int | float | complex | str | tuple):
                 yield repr(value).encode()

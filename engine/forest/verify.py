@@ -110,7 +110,11 @@ def difference(scorer: NativeScorer, data: bytes, trusted: bool) -> str | None:
     if predicted.size != len(rows) * scorer.n_outputs:
         return f"XGBoost gives {predicted.size} predictions for {len(rows)} rows, not {scorer.n_outputs} each"
     wanted = predicted.reshape(len(rows), scorer.n_outputs)
-    for found, way in ((scorer.many(rows), "a block"), (_one_by_one(scorer, rows), "one row")):
+    for found, way in (
+        (scorer.many(rows), "a block"),
+        (scorer.many(np.asfortranarray(rows)), "a block of columns"),
+        (_one_by_one(scorer, rows), "one row"),
+    ):
         part = wanted[: len(found)]
         differs = found.view(np.uint32) != part.view(np.uint32)
         if differs.any():

@@ -121,7 +121,7 @@ class Reader:
         if found in INPUT_KINDS:
             return Kind(found)
         meant = [kind for kind, others in _OTHER_NAMES if isinstance(found, str) and found.lower() in others]
-        hint = f" Did you mean {meant[0]!r}?" if meant else did_you_mean(str(found), INPUT_KINDS)
+        hint = f" Did you mean {meant[0]!r}?" if meant else did_you_mean(str(found), map(str, INPUT_KINDS))
         self.wrong(where, f"there is no kind {shown(found)}.{hint}", f"kinds: {', '.join(INPUT_KINDS)}")
         return None
 

@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from engine.errors import DataError
-from engine.plan.flow import grouping
 from engine.plan.plan import Plan
 from engine.runtime.groups import check_grouping, whole_groups
 from engine.runtime.io.apart import check_apart
@@ -40,6 +39,11 @@ class BatchPipeline(Protocol):
     @property
     def reads(self) -> tuple[str, ...]:
         """The columns of a source that must be read, kept ones too."""
+        ...
+
+    @property
+    def groups(self) -> tuple[str | None, ...]:
+        """The inputs by which rows are grouped."""
         ...
 
     def score_batch(self, batch: pa.RecordBatch, *, text: bool) -> tuple[pa.RecordBatch, list[BadValue]]:
@@ -162,9 +166,7 @@ def run_batch(
                 progress(count.rows, source.rows)
 
         batches = source.batches(columns, batch_rows, _coded(pipeline, schema, sink))
-        # groups that no output needs are not read
-        named = {by for _, by in grouping(pipeline.plan)}.intersection(pipeline.reads)
-        grouped = [item for item in pipeline.plan.inputs if item.name in named]
+        grouped = [item for item in pipeline.plan.inputs if item.name in pipeline.groups]
         if grouped:
             batches = whole_groups(grouped, source, batches)
         in_order(batches, score, settle, threads)
@@ -245,7 +247,8 @@ def _conform(answer: pa.RecordBatch, schema: pa.Schema, path: Path, takes_coded:
         column = answer.column(name)
         found = column.type
         if takes_coded and pt.is_dictionary(found) and not pt.is_dictionary(kind):
-            found = found.value_type
+            # dictionaries with a null in them can't be made one
+            found = found if column.dictionary.null_count else found.value_type
         try:
             arrays.append(column if found == kind else column.cast(kind))
         except pa.ArrowException as error:

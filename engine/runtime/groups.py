@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from engine.answer.groups import Runs, read_runs, twice
-from engine.errors import ConfigError, Mistake
+from engine.errors import ConfigError, DataError, Mistake
 from engine.plan.flow import grouping
 from engine.plan.plan import Plan
+from engine.runtime.io.files import reason
 from engine.schema import Input
 from engine.source import Source
 
@@ -99,8 +100,17 @@ def _joined(parts: list[pa.RecordBatch]) -> pa.RecordBatch | None:
             raw = any(pt.is_binary(column.type) for column in plain)
             plain = [column.cast(pa.binary()) if raw else column for column in plain]
             tables = [t.set_column(place, name, column) for t, column in zip(tables, plain, strict=True)]
-    table = pa.concat_tables(tables, promote_options="permissive").unify_dictionaries().combine_chunks()
-    return table.to_batches()[0]
+    try:
+        table = pa.concat_tables(tables, promote_options="permissive").unify_dictionaries().combine_chunks()
+    except pa.ArrowException as error:
+        raise DataError(
+            f"a group's rows lie in files whose columns can't be put together: {reason(error)}; "
+            "write those columns in one type"
+        ) from None
+    batches = table.to_batches()
+    if len(batches) != 1:
+        raise DataError(f"a group has {table.num_rows:,} rows, which are too many to be held together")
+    return batches[0]
 
 
 def _plainly(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, Generic, TypeVar
 
 _T = TypeVar("_T")
@@ -45,11 +45,18 @@ def in_order(
     """
     line = _Line(items, work, settle, 2 * threads)
     with ThreadPoolExecutor(max(threads - 1, 1)) as pool:
-        for _ in range(threads - 1):
-            pool.submit(line.run)
-        line.run()
-    if line.error is not None:
-        raise line.error
+        try:
+            others = [pool.submit(line.run) for _ in range(threads - 1)]
+            line.run()
+            wait(others)
+        except BaseException as error:  # an interrupt while this thread waits
+            line.stop(error)
+    first, line.error = line.error, None
+    try:
+        if first is not None:
+            raise first
+    finally:
+        del first, line  # its traceback holds this frame, and so what was under way
 
 
 class _Line(Generic[_T, _R]):
@@ -82,9 +89,13 @@ class _Line(Generic[_T, _R]):
                         self._settled += 1
                         self._changed.notify_all()
         except BaseException as error:
-            with self._changed:
-                self.error = self.error or error
-                self._changed.notify_all()
+            self.stop(error)
+
+    def stop(self, error: BaseException) -> None:
+        """Have every thread end what it is at, and nothing more be settled."""
+        with self._changed:
+            self.error = self.error or error
+            self._changed.notify_all()
 
     def _take(self) -> tuple[int, _T] | None:
         with self._taking:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
 import pyarrow as pa
 
+from engine.decode.arrow import take_rows
 from engine.errors import ConfigError, DataError, Mistake
 from engine.files import is_regular
 from engine.runtime.io.csv import CsvReader
@@ -189,10 +191,11 @@ class RejectsWriter:
             "code": [by_row[row][0].code for row in rows],
             "reason": ["; ".join(value.message for value in by_row[row]) for row in rows],
         }
-        taken = batch.take(pa.array(rows))
+        places = np.array(rows, np.int64)
+        taken = [take_rows(column, places) for column in batch.columns]
         arrays = [pa.array(own[name], kind) for name, kind in _OWN.items()]
-        arrays += [_as_text(column) for column in taken.columns]
-        names = [*_OWN, *(f"{name}_" if name in _OWN else name for name in taken.schema.names)]
+        arrays += [_as_text(column) for column in taken]
+        names = [*_OWN, *(f"{name}_" if name in _OWN else name for name in batch.schema.names)]
         found = pa.RecordBatch.from_arrays(arrays, names=names)
         if self._writer is None:
             self._writer = self._sink.open(found.schema).__enter__()

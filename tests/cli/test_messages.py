@@ -137,7 +137,7 @@ def refused(run: Run, *argv: str) -> str:
             ("batch", "bundle=bundles/prices", "executor.threads=0", "rejects.max=lots"),
             "2 mistakes in the config:\n\n"
             "executor.threads: 'threads' of 'executor' must be at least 1 and at most 4,096, not 0\n"
-            "  options: threads: int | None = null, batch_rows: int = 65536\n  set by: command line\n\n"
+            "  options: threads: int | None = null, batch_rows: int | None = null\n  set by: command line\n\n"
             "rejects.max: 'max' of 'rejects' must be int | float | None, not the text 'lots'\n"
             "  options: path: str | None = null, max: int | float | None = 0\n  set by: command line\n",
             id="range",
@@ -214,7 +214,7 @@ def refused(run: Run, *argv: str) -> str:
             ("batch", "bundle=bundles/prices", "executor.batch_rows=9223372036854775808"),
             "executor.batch_rows: 'batch_rows' of 'executor' must be at least 1 and at most 16,777,216, "
             "not 9,223,372,036,854,775,808\n"
-            "  options: threads: int | None = null, batch_rows: int = 65536\n  set by: command line\n",
+            "  options: threads: int | None = null, batch_rows: int | None = null\n  set by: command line\n",
             id="batch_rows",
         ),
         pytest.param(

@@ -42,6 +42,8 @@ def shown_in_documents() -> list[Any]:
         for block in blocks(document):
             if block.language == "yaml":
                 plain = yaml.safe_load(block.text)
+                if "plugins" in plain:  # stages that this schema doesn't know
+                    continue
                 alone = any("conf/source/" in line for line in block.text.splitlines()[:2])
                 found.append(pytest.param({"source": plain} if alone else plain, id=block.place))
     return found

@@ -18,7 +18,7 @@ TYPES = (
     pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64(),
     pa.float32(), pa.float64(),
 )  # fmt: skip
-INDICES = (pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32())
+INDICES = TYPES[:8]
 
 
 @pytest.fixture(scope="module")

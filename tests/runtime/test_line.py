@@ -74,3 +74,36 @@ def test_the_first_error_ends_it(where: str, threads: int) -> None:
         in_order(items, lambda item: fail("work", item), settle, threads)
     assert settled == list(range(len(settled)))
     assert len(settled) <= 5
+
+
+def test_an_interrupt_while_others_work_stops_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This thread is done and waits for the rest; an interrupt there lets nothing more be settled."""
+    settled: list[int] = []
+    released = threading.Event()
+    main = threading.current_thread()
+
+    def work(item: int) -> int:
+        if threading.current_thread() is not main:
+            assert released.wait(60)
+        return item
+
+    def interrupted(others: object) -> None:
+        released.set()
+        raise KeyboardInterrupt
+
+    # both threads have an item, and this one finds no other
+    both = threading.Barrier(2, timeout=60)
+
+    def items() -> Iterator[int]:
+        yield 0
+        yield 1
+
+    def meet(item: int) -> int:
+        both.wait()
+        return work(item)
+
+    monkeypatch.setattr("engine.runtime.line.wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        in_order(items(), meet, lambda item, _: settled.append(item), 2)
+    assert settled in ([], [0], [0, 1])
+    assert not [t for t in threading.enumerate() if t.name.startswith("ThreadPoolExecutor")]
