@@ -42,7 +42,8 @@ class FailedError(Exception):
 def predict(data: bytes, rows: NDArray[np.float32] | None) -> NDArray[np.float32]:
     """Predictions of the installed XGBoost, which this imports.
 
-    They are those of ``inplace_predict``, but for DART before XGBoost 3.3, where ``predict`` is right.
+    They are those of ``inplace_predict``, but for DART before XGBoost 3.3, where ``predict`` is right, and for
+    linear models, which ``inplace_predict`` refuses.
 
     Parameters
     ----------
@@ -58,7 +59,8 @@ def predict(data: bytes, rows: NDArray[np.float32] | None) -> NDArray[np.float32
         rows = np.zeros((2, booster.num_features()), np.float32)
         rows[1] = np.nan
     major, minor = map(int, xgboost.__version__.split(".")[:2])
-    if (major, minor) < (3, 3) and '"name":"dart"' in booster.save_config().replace(" ", ""):
+    config = booster.save_config().replace(" ", "")
+    if '"name":"gblinear"' in config or ((major, minor) < (3, 3) and '"name":"dart"' in config):
         matrix = xgboost.DMatrix(
             rows, nthread=1, feature_types=booster.feature_types, enable_categorical=True
         )

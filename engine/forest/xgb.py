@@ -101,9 +101,9 @@ class XGBoostScorer:
     Every call runs on the thread that makes it: XGBoost's own pool is never used, so calls from several
     threads don't disturb each other, and a process may fork after scoring.
 
-    DART before XGBoost 3.3 follows ``Booster.predict(DMatrix)``, from which ``inplace_predict`` differs. A
-    DMatrix refuses infinities, so ±inf is scored as the greatest and least float32: the same but for a
-    split exactly there.
+    DART before XGBoost 3.3 follows ``Booster.predict(DMatrix)``, from which ``inplace_predict`` differs, and
+    so do linear models, which that refuses. A DMatrix refuses infinities, so ±inf is scored as the greatest
+    and least float32: for DART the same but for a split exactly there.
 
     Parameters
     ----------
@@ -147,7 +147,10 @@ class XGBoostScorer:
         self._no_proxy = ctypes.c_void_p()
         self._buffers: dict[tuple[int, int], _Buffers] = {}
         self._matrix_lock = threading.Lock()
-        self._by_matrix = facts.booster == "dart" and _version(version) < (3, 3)
+        # the entry for rows in memory refuses linear models
+        self._by_matrix = facts.booster == "gblinear" or (
+            facts.booster == "dart" and _version(version) < (3, 3)
+        )
         # The first call configures the booster, which must not happen in two threads at once.
         self.many(np.zeros((1, self.n_features), np.float32))
 
@@ -267,11 +270,6 @@ def refuse_unscorable(model: Model, where: str) -> None:
     where : str
         The file, for messages.
     """
-    if model.booster == "gblinear":
-        raise ModelError(
-            f"{where} is a linear model (booster: gblinear), which XGBoost can't score row by row; "
-            "train with booster: gbtree or dart"
-        )
     if model.categorical:
         raise ModelError(
             f"{where} splits on categories (enable_categorical), which isn't supported yet; "

@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from engine.errors import ModelError
 from engine.forest.model import read_model
+from engine.forest.choose import choose_scorer
 from engine.forest.xgb import XGBoostScorer, first_line
 from tests.forest import models
 
@@ -181,17 +182,23 @@ def test_another_number_of_features_is_refused() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_linear_models_are_refused() -> None:
-    features = models.data(50)
-    matrix = xgboost.DMatrix(np.nan_to_num(features), target := models.target(features, "regression"))
-    assert len(target) == 50
-    linear = xgboost.train({"booster": "gblinear"}, matrix, 2)
-    with pytest.raises(ModelError) as caught:
-        XGBoostScorer(bytes(linear.save_raw("ubj")), "linear.ubj")
-    assert str(caught.value) == (
-        "linear.ubj is a linear model (booster: gblinear), which XGBoost can't score row by row; "
-        "train with booster: gbtree or dart"
-    )
+@pytest.mark.parametrize("objective", ["reg:squarederror", "binary:logistic", "multi:softprob"])
+def test_linear_models(objective: str) -> None:
+    """XGBoost's entry for rows in memory refuses them; they are scored as a DMatrix is."""
+    features = models.data(80)
+    target = np.arange(80) % (3 if objective == "multi:softprob" else 2)
+    params = {"booster": "gblinear", "objective": objective, "nthread": 1}
+    params |= {"num_class": 3} if objective == "multi:softprob" else {}
+    linear = xgboost.train(params, xgboost.DMatrix(features, target), 3)
+    scorer = choose_scorer(bytes(linear.save_raw("ubj")), "linear.ubj")
+    assert isinstance(scorer, XGBoostScorer)
+    assert "its booster is 'gblinear'" in scorer.note
+    wanted = linear.predict(xgboost.DMatrix(features)).reshape(80, -1)
+    assert bits(scorer.many(features)) == bits(wanted)
+    one = np.empty(scorer.n_outputs, np.float32)
+    for row, expected in zip(features[:9], wanted, strict=False):
+        scorer.one(row, one)
+        assert bits(one) == bits(expected)
 
 
 def test_splits_on_categories_are_refused() -> None:
