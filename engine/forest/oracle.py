@@ -42,8 +42,8 @@ class FailedError(Exception):
 def predict(data: bytes, rows: NDArray[np.float32] | None) -> NDArray[np.float32]:
     """Predictions of the installed XGBoost, which this imports.
 
-    They are those of ``inplace_predict``, but for DART before XGBoost 3.3, where ``predict`` is right, and for
-    linear models, which ``inplace_predict`` refuses.
+    They are those of ``inplace_predict``, but for DART before XGBoost 3.3, where ``predict`` is right, and
+    for linear models, which ``inplace_predict`` refuses.
 
     Parameters
     ----------

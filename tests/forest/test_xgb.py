@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from engine.errors import ModelError
-from engine.forest.model import read_model
 from engine.forest.choose import choose_scorer
+from engine.forest.model import read_model
 from engine.forest.xgb import XGBoostScorer, first_line
 from tests.forest import models
 
