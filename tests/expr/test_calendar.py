@@ -59,7 +59,7 @@ def test_parts_are_those_of_datetime(moment: datetime) -> None:
 @pytest.mark.parametrize("time", [0, 1, 3_599_999_999, 3_600_000_000, 43_200_000_000, 86_399_999_999])
 def test_every_day(time: int) -> None:
     """From the year 1 to 9999, at a time of the day in µs."""
-    days = np.arange(np.datetime64("0001-01-01"), np.datetime64("9999-12-31") + 1)
+    days = np.arange(np.datetime64("0001-01-01"), np.datetime64("9999-12-31") + np.timedelta64(1, "D"))
     us = days.astype("M8[us]").astype(np.int64) + time
     years = days.astype("M8[Y]")
     months = days.astype("M8[M]")
