@@ -11,7 +11,7 @@ from engine.forest.vector import COMPARING, TILE, listed
 from engine.forest.walk import answer_at
 from engine.jit.lowlevel import call, float32s, int8s, int64s, uint8s, uint32s, uint64s
 
-BLOCK = 256
+BLOCK = 512
 """Rows whose ranks and sums are kept together: a tree's nodes are read once for all of them."""
 FEW = 16
 """Rows that are not worth a tile; they are walked one by one."""

@@ -16,7 +16,7 @@ from engine.forest.ranks import Ranks, rank
 from engine.forest.shapes import Shapes, choose_shapes
 from engine.forest.trees import Trees
 
-TILE, BLOCK, MASK = 64, 256, 32
+TILE, BLOCK, MASK = 64, 512, 64
 """The same as in the kernels, which need numba and this does not."""
 _CONSTANTS = 256 * TILE
 _COMPARING = (8 + 128) * MASK

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engine.forest.ranks import Ranks
 from engine.forest.trees import Trees
 
-MOST = 2**14
+MOST = 2**13
 """Masks that are kept together: half a megabyte, which the second cache holds."""
 
 

@@ -19,7 +19,7 @@ TILE = 64
 _I8, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
 LANES = {"avx512": 16, "avx2": 8}
 """Floats in a register, where `lookup` has an instruction."""
-BLOCK = 256
+BLOCK = 512
 """Rows whose answers to one comparison are kept as bits of one vector."""
 MASK = BLOCK // 8
 """Bytes of such a vector."""
@@ -146,7 +146,7 @@ def compare() -> Any:
 
     Nothing is compared. Of numbers with one bit more, those from k up are those with the new bit *or* the
     rest from k up; and those from k and half the range up are those with the new bit *and* the rest from k
-    up. So each further bit makes twice as many masks out of those that are there, 256 rows at a time.
+    up. So each further bit makes twice as many masks out of those that are there, a block of rows at a time.
     """
 
     def build(typingctx: Any, records: Any, count: Any, ranks: Any, tiles: Any, masks: Any, work: Any) -> Any:
