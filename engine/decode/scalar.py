@@ -64,8 +64,8 @@ def is_missing(value: Any) -> bool:
         return True
     try:
         differs = value != value
-        # pandas' NA answers with itself, which has no truth value
-        return differs is value or bool(differs)
+        # pandas' NA answers with itself, which has no truth value; False does, too
+        return (differs is value and value is not False) or bool(differs)
     except Exception:  # what a foreign object does when it is compared is its own affair
         return False
 

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
-from engine.decode import TableDecoder
+from engine.decode import TableDecoder, json_cells
+from engine.decode.arrow import is_text
 from engine.errors import DataError, did_you_mean, listing
 from engine.schema import Input, Kind
 from engine.values import NAT, Categories, Values
@@ -67,7 +68,12 @@ def read_columns(
 def _kind_of(table: pa.Table, name: str, *, text: bool, where: str) -> Kind:
     if text:
         return _kind_of_text(table, name)
-    found = table.schema.field(name).type
+    field = table.schema.field(name)
+    if json_cells.is_marked(field) and is_text(field.type):
+        item = Input(name, Kind.TIMESTAMP, invalid="reject")
+        fits = not TableDecoder([item], None, None).decode(table.select([name])).bad
+        return Kind.TIMESTAMP if fits and table.column(name).null_count < len(table) else Kind.CATEGORY
+    found = field.type
     value = found.value_type if pt.is_dictionary(found) else found
     if pt.is_boolean(value):
         return Kind.BOOLEAN
