@@ -33,7 +33,7 @@ def json_lines(batch: pa.RecordBatch) -> bytes:
         head = ("," if place else "{") + json.dumps(name, ensure_ascii=False) + ":"
         pieces += [pa.scalar(head, pa.large_string()), json_text(batch.column(place))]
     if not pieces:
-        return b"{}\n" * batch.num_rows
+        return b"{}\n" * int(batch.num_rows)
     pieces.append(pa.scalar("}\n", pa.large_string()))
     lines = pc.binary_join_element_wise(*pieces, _NOTHING)
     first, last = lines.offset, lines.offset + len(lines)
