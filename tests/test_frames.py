@@ -199,5 +199,5 @@ def test_odd_things_are_refused(pipeline: engine.Pipeline) -> None:
         pipeline.predict_many({"n": 1})
     with pytest.raises(DataError, match="a column named 0: names must be text"):
         pipeline.predict_many(pd.DataFrame([[1.0]]))
-    with pytest.raises(DataError, match="the frame can't be read: .*column n"):
+    with pytest.raises(DataError, match=r"the frame can't be read: .*column n"):
         pipeline.predict_many(pd.DataFrame({"n": [1, "x"]}))
