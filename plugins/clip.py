@@ -76,7 +76,9 @@ def _quantile(name: str, values: Any, share: float) -> float:
             "state lo and hi, or leave the column out"
         )
     with np.errstate(over="ignore", invalid="ignore"):
-        found = float(np.quantile(there, share))
+        low, high = (float(np.quantile(there, share, method=way)) for way in ("lower", "higher"))
+        # between a number and an infinite one, which it needn't touch, NumPy's line is NaN
+        found = low if low == high else float(np.quantile(there, share))
     if not isfinite(found):
         raise UserError(
             f"clip can't learn the quantile {share:g} of {name!r}: it is {found:g}, because the training "
