@@ -16,8 +16,9 @@ class Expression(RowStage):
     """Make a number or a boolean out of any columns, by an expression.
 
     It may hold numbers, columns (a name with blanks stands between backticks), ``+ - * /``, comparisons,
-    ``and``, ``or``, ``not`` and the functions ``where min max clip abs log log1p exp sqrt floor isnan``; a
-    category may be compared with a text. The new column is called ``into``, or as the stage's label.
+    ``and``, ``or``, ``not`` and the functions ``where min max clip abs log log1p exp expm1 pow sqrt
+    floor sin cos isnan``; a category may be compared with a text. The new column is called ``into``, or as
+    the stage's label.
 
     Examples
     --------

@@ -20,7 +20,7 @@ class Impute(ColumnStage):
     """Put a number where one is missing: learned from the training rows, or given.
 
     With ``value`` nothing is learned, whatever the strategy. Of several most frequent numbers the smallest
-    is taken.
+    is taken. Where a model is to know that a value was missing, put a stage ``missing_flag`` in front.
 
     Examples
     --------

@@ -79,6 +79,7 @@ def pipelines(rng: np.random.Generator) -> dict[str, Any]:
         {"use": "label", "columns": ["flag"], "labels": ["no", "yes"]},
         {"use": "label", "columns": ["flag"], "labels": ["same", "same"]},
         {"use": "impute", "columns": some(NUMBERS), "value": -0.0},
+        *_more_numbers(rng, some),
     ]
     picked = rng.choice(len(choices), rng.integers(2, 7), replace=False)
     stages: dict[str, Any] = {"flag": {"use": "expr", "value": "a > b"}}
@@ -115,6 +116,30 @@ def pipelines(rng: np.random.Generator) -> dict[str, Any]:
         config["stages"] = {"flag": stages.pop("flag"), **front, **stages, **late}
         config["plugins"] = [KINDS]
     return config
+
+
+def _more_numbers(rng: np.random.Generator, some: Any) -> list[dict[str, Any]]:
+    """Stages that search among what they learned, or raise to learned powers."""
+    bins = ("quantile", "uniform")
+    return [
+        {"use": "scale", "columns": some(NUMBERS), "strategy": "minmax", "feature_range": [-1.0, 1.0]},
+        {
+            "use": "clip",
+            "columns": some(NUMBERS),
+            "quantiles": [None, 0.9] if rng.random() < 0.5 else [0.1, 0.8],
+        },
+        {
+            "use": "bin",
+            "columns": some(NUMBERS),
+            "n_bins": int(rng.integers(2, 40)),
+            "strategy": str(rng.choice(bins)),
+        },
+        {"use": "bin", "columns": some(NUMBERS), "edges": [-1.0, -0.0, 2.5]},
+        {"use": "power", "columns": some(NUMBERS), "standardize": bool(rng.random() < 0.5)},
+        {"use": "cyclic", "columns": [str(rng.choice(NUMBERS))], "period": 24.0},
+        {"use": "quantile_transform", "columns": some(NUMBERS), "n_quantiles": int(rng.integers(1, 200))},
+        {"use": "quantile_transform", "columns": some(NUMBERS), "output_distribution": "normal"},
+    ]
 
 
 KINDS = str(Path(__file__).parent / "kinds" / "stages")

@@ -104,7 +104,9 @@ def _pack(
 def _table(node: Expr, texts: Sequence[str]) -> list[float]:
     if node.op == "single":
         return single.table(node.data)
-    found: list[float] = node.data.numbers if node.op == "table" else lookup_table(node.data, texts).tolist()
+    if node.op == "lookup":
+        return lookup_table(node.data, texts).tolist()  # type: ignore[no-any-return]
+    found: list[float] = node.data.numbers
     return found
 
 

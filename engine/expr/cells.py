@@ -44,6 +44,12 @@ class Cells:
         rows, columns = (*self.shape, 1)[:2]
         return [float(rows), float(columns), *np.frombuffer(self.content).tolist()]
 
+    def count(self, values: Any) -> NDArray[np.float64]:
+        """How many of the cells, which are sorted, are at or below each number; NaN where it is."""
+        x = np.asarray(values, np.float64)
+        found = np.searchsorted(np.frombuffer(self.content), x, side="right")
+        return np.where(np.isnan(x), np.nan, found)
+
     def at(self, *indices: Any) -> NDArray[np.float64]:
         """The cells at these places, as numbers; NaN outside. A place between two is that before it."""
         inside: Any = True

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from engine.expr import called
 from engine.expr.cells import Cells
 from engine.expr.operations import OPERATIONS
@@ -50,7 +52,7 @@ class Expr:
     ----------
     op : str
         ``input``, ``score``, ``made``, ``const``, ``lookup``, ``choose``, ``calendar``, ``single``, ``call``,
-        ``table``, or a name in `engine.expr.operations.OPERATIONS`.
+        ``table``, ``search``, or a name in `engine.expr.operations.OPERATIONS`.
     args : tuple of Expr
         The operands.
     kind : Kind
@@ -307,6 +309,26 @@ def exp(x: Number) -> Expr:
     return _numeric("exp", x)
 
 
+def expm1(x: Number) -> Expr:
+    """``exp(x) - 1``, exact near zero."""
+    return _numeric("expm1", x)
+
+
+def sin(x: Number) -> Expr:
+    """Sine of an angle in radians; NaN where it is infinite."""
+    return _numeric("sin", x)
+
+
+def cos(x: Number) -> Expr:
+    """Cosine of an angle in radians; NaN where it is infinite."""
+    return _numeric("cos", x)
+
+
+def power(x: Number, y: Number) -> Expr:
+    """x to the power of y; missing if either is, and where x is below 0 and y no whole number."""
+    return _numeric("pow", x, y)
+
+
 def sqrt(x: Number) -> Expr:
     """Square root; NaN below zero."""
     return _numeric("sqrt", x)
@@ -375,6 +397,25 @@ def table(values: Any) -> Table:
     table(2)[x]
     """
     return Table(values)
+
+
+def search(x: Number, edges: Any) -> Expr:
+    """How many of some sorted numbers are at or below x; missing stays missing.
+
+    Parameters
+    ----------
+    x : number
+    edges : array-like of float, shape (n,)
+        Ascending; however many there are, the same kernel searches them.
+
+    >>> search(Expr.input("x", Kind.NUMBER), [0.0, 1.5])
+    search(2)[x]
+    """
+    cells = Cells.of(edges)
+    values = np.frombuffer(cells.content)
+    if len(cells.shape) != 1 or not (values[:-1] <= values[1:]).all() or np.isnan(values).any():
+        raise ValueError("search takes edges in one dimension that ascend, and none that is NaN")
+    return Expr("search", (as_number(x),), Kind.NUMBER, cells)
 
 
 # -- reading a graph
@@ -446,8 +487,8 @@ def _describe_one(node: Expr, args: list[str]) -> str:
         return f"single({args[0]}, [{shown}{', …' if len(node.data) > 3 else ''}])"
     if node.op == "call":
         return f"{node.data.name}({', '.join(args)})"
-    if node.op == "table":
-        return f"table({' × '.join(map(str, node.data.shape))})[{', '.join(args)}]"
+    if node.op in ("table", "search"):
+        return f"{node.op}({' × '.join(map(str, node.data.shape))})[{', '.join(args)}]"
     symbol = OPERATIONS[node.op].symbol
     if symbol and len(args) == 2:
         return f"({args[0]} {symbol} {args[1]})"

@@ -71,6 +71,8 @@ def _evaluate(node: Expr, args: list[Any], leaves: Mapping[Leaf, Values]) -> Any
         return single(args[0], node.data)
     if node.op == "call":
         return called.array(node.data, len(args))(*args)
+    if node.op == "search":
+        return node.data.count(args[0])
     if node.op == "table":
         return node.data.at(*args)
     return OPERATIONS[node.op].array(*args)

@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 
-FUNCTIONS = ("exp", "log", "log1p")
-"""The functions bound, each in double (``exp``) and in single precision (``expf``)."""
+FUNCTIONS: Mapping[str, int] = MappingProxyType(
+    {"exp": 1, "expm1": 1, "log": 1, "log1p": 1, "sin": 1, "cos": 1, "pow": 2}
+)
+"""The functions bound, in double (``exp``) and single (``expf``) precision: how many numbers each takes."""
 
 
 @cache
@@ -25,7 +27,7 @@ def _library() -> ctypes.CDLL:
 
 
 @cache
-def scalar(name: str) -> Callable[[float], float]:
+def scalar(name: str) -> Callable[..., float]:
     """The C function of this name; an ``f`` at its end means float32.
 
     >>> scalar("log1p")(0.0)
@@ -33,7 +35,7 @@ def scalar(name: str) -> Callable[[float], float]:
     """
     function = getattr(_library(), name)
     width = ctypes.c_float if name.endswith("f") else ctypes.c_double
-    function.argtypes = [width]
+    function.argtypes = [width] * (FUNCTIONS.get(name) or FUNCTIONS[name.removesuffix("f")])
     function.restype = width
     return function  # type: ignore[no-any-return]
 
@@ -46,14 +48,13 @@ def addresses() -> Mapping[str, int]:
     )
 
 
-def array(name: str) -> Callable[[Any], Any]:
-    """The function applied to each float64 of an array."""
+def array(name: str) -> Callable[..., Any]:
+    """The function applied to each float64 of an array, or of arrays that broadcast."""
 
-    def apply(x: Any) -> Any:
-        values = np.asarray(x, np.float64)
-        function = scalar(name)
-        out = np.fromiter(map(function, values.ravel().tolist()), np.float64, values.size)
-        return out.reshape(values.shape)
+    def apply(*xs: Any) -> Any:
+        arrays = np.broadcast_arrays(*(np.asarray(x, np.float64) for x in xs))
+        values = map(scalar(name), *(x.ravel().tolist() for x in arrays))
+        return np.fromiter(values, np.float64, arrays[0].size).reshape(arrays[0].shape)
 
     return apply
 
@@ -65,8 +66,9 @@ def fingerprint() -> str:
 
     digest = hashlib.sha256()
     points = np.concatenate([np.linspace(-0.9, 50.0, 997), np.geomspace(1e-300, 1e300, 499)])
-    for name in FUNCTIONS:
-        digest.update(array(name)(points).tobytes())
+    for name, operands in FUNCTIONS.items():
+        more = (0.37,) * (operands - 1)
+        digest.update(array(name)(points, *more).tobytes())
         single = scalar(name + "f")
-        digest.update(np.array([single(float(p)) for p in points[:997]], np.float32).tobytes())
+        digest.update(np.array([single(float(p), *more) for p in points[:997]], np.float32).tobytes())
     return digest.hexdigest()[:16]

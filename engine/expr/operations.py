@@ -60,6 +60,11 @@ def _array_clip(x: Any, lo: Any, hi: Any) -> Any:
     return np.where(x < lo, lo, np.where(x > hi, hi, x))
 
 
+def _array_pow(x: Any, y: Any) -> Any:
+    # C's gives 1 for pow(1, nan) and pow(nan, 0)
+    return np.where(np.isnan(x) | np.isnan(y), np.nan, libm.array("pow")(x, y))
+
+
 _N, _B = Kind.NUMBER, Kind.BOOLEAN
 
 _ALL = (
@@ -75,8 +80,12 @@ _ALL = (
     Operation("max", 2, _N, "maximum({0}, {1})", _array_max),
     Operation("clip", 3, _N, "clip({0}, {1}, {2})", _array_clip),
     Operation("exp", 1, _N, "exp({0})", libm.array("exp"), cost=15),
+    Operation("expm1", 1, _N, "expm1({0})", libm.array("expm1"), cost=15),
     Operation("log", 1, _N, "log({0})", libm.array("log"), cost=15),
     Operation("log1p", 1, _N, "log1p({0})", libm.array("log1p"), cost=15),
+    Operation("sin", 1, _N, "sin({0})", libm.array("sin"), cost=15),
+    Operation("cos", 1, _N, "cos({0})", libm.array("cos"), cost=15),
+    Operation("pow", 2, _N, "power({0}, {1})", _array_pow, cost=30),
     Operation("lt", 2, _B, "({0} < {1})", np.less, "<"),
     Operation("le", 2, _B, "({0} <= {1})", np.less_equal, "<="),
     Operation("gt", 2, _B, "({0} > {1})", np.greater, ">"),

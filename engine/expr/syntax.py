@@ -59,6 +59,10 @@ FUNCTIONS: Mapping[str, Signature] = MappingProxyType(
             Signature("log", ("x",)),
             Signature("log1p", ("x",)),
             Signature("exp", ("x",)),
+            Signature("expm1", ("x",)),
+            Signature("sin", ("x",)),
+            Signature("cos", ("x",)),
+            Signature("pow", ("x", "y")),
             Signature("sqrt", ("x",)),
             Signature("floor", ("x",)),
             Signature("isnan", ("x",)),
@@ -249,7 +253,7 @@ class _Parser:
         token = self.token
         signature = FUNCTIONS.get(token.value)
         if signature is None:
-            hint = did_you_mean(token.value, FUNCTIONS).strip() or f"functions: {listing(FUNCTIONS)}"
+            hint = did_you_mean(token.value, FUNCTIONS).strip() or f"functions: {listing(FUNCTIONS, 40)}"
             raise ExpressionError(f"no function is called {token.value!r}", self.text, token.start, hint)
         self.at += 2
         count = 0

@@ -82,7 +82,7 @@ _TOKEN = re.compile(
 
 HINTS: Mapping[str, str] = MappingProxyType(
     {
-        "**": "there is no power: write x * x",
+        "**": "write x * x, or pow(x, 2)",
         "//": "write floor(a / b)",
         "&": "write and",
         "|": "write or",

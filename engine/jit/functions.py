@@ -21,9 +21,9 @@ from engine.expr import single as _single
 from engine.values import NAT
 
 __all__ = [
-    "NAN", "NAT", "cell1", "cell2", "clip", "exp", "float32", "float32s", "float64", "float64s", "floor",
-    "int32", "int32s", "int64s",
-    "log", "log1p", "maximum", "minimum", "single", "sqrt", "uint8s",
+    "NAN", "NAT", "cell1", "cell2", "clip", "cos", "exp", "expm1", "float32", "float32s", "float64",
+    "float64s", "floor", "int32", "int32s", "int64s", "log", "log1p", "maximum", "minimum", "power", "search",
+    "sin", "single", "sqrt", "uint8s",
 ]  # fmt: skip
 
 for _name, _address in libm.addresses().items():
@@ -38,25 +38,33 @@ sqrt = register_jitable(lambda x: np.sqrt(x))
 
 
 def _call(symbol: str) -> Any:
-    """A function of one float64 that calls a bound symbol."""
+    """A function of one float64, or of two, that calls a bound symbol."""
 
-    def build(typingctx: Any, x: Any) -> Any:
-        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            double = ir.DoubleType()
-            function = cgutils.get_or_insert_function(
-                builder.module, ir.FunctionType(double, [double]), f"engine_{symbol}"
-            )
-            return builder.call(function, args)
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        double = ir.DoubleType()
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(double, [double] * len(args)), f"engine_{symbol}"
+        )
+        return builder.call(function, args)
 
+    def one(typingctx: Any, x: Any) -> Any:
         return types.float64(types.float64), emit
 
+    def two(typingctx: Any, x: Any, y: Any) -> Any:
+        return types.float64(types.float64, types.float64), emit
+
+    build = one if libm.FUNCTIONS[symbol] == 1 else two
     build.__name__ = symbol
     return intrinsic(build)
 
 
 exp = _call("exp")
+expm1 = _call("expm1")
 log = _call("log")
 log1p = _call("log1p")
+sin = _call("sin")
+cos = _call("cos")
+_pow = _call("pow")
 
 
 def _pointer(element: Any) -> Any:
@@ -89,6 +97,11 @@ def minimum(x: Any, y: Any) -> Any:
 @register_jitable  # type: ignore[untyped-decorator]
 def maximum(x: Any, y: Any) -> Any:
     return x if x != x else (y if (y > x) | (y != y) else x)
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def power(x: Any, y: Any) -> Any:
+    return NAN if (x != x) | (y != y) else _pow(x, y)
 
 
 @register_jitable  # type: ignore[untyped-decorator]
@@ -163,6 +176,21 @@ def cell2(numbers: Any, table: Any, i: Any, j: Any) -> Any:
     if (i >= 0.0) & (i < numbers[table]) & (j >= 0.0) & (j < numbers[table + 1]):
         return numbers[table + 2 + np.int64(i) * np.int64(numbers[table + 1]) + np.int64(j)]
     return NAN
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def search(numbers: Any, table: Any, x: Any) -> Any:
+    """`engine.expr.cells.Cells.count`, for one number: without a branch that can be guessed wrong."""
+    if x != x:
+        return NAN
+    first = np.int64(table) + 2
+    at, left = first, np.int64(numbers[table])
+    while left > 1:
+        half = left >> 1
+        at += half if numbers[at + half - 1] <= x else 0
+        left -= half
+    at += 1 if left == 1 and numbers[at] <= x else 0
+    return float64(at - first)
 
 
 for _helper in (

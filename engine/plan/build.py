@@ -37,7 +37,7 @@ def build_plan(config: Config, registry: Registry | None = None) -> Plan:
     >>> config = Config({"name": "p", "inputs": {"x": "number"},
     ...                  "stages": {"squeeze": {"use": "clip", "columns": "x", "lo": 0}}})
     >>> build_plan(config).stage("squeeze").stage
-    Clip(lo=0.0, hi=inf)
+    Clip(lo=0.0, hi=inf, quantiles=None)
     """
     read = Reader(config.data, config.set_by)
     registry = registry or _registry(read)

@@ -23,7 +23,8 @@ FIT = ("fit", "pipeline=prices", "source.path=houses.parquet")
 BATCH = ("batch", "bundle=bundles/prices", "sink.path=out.parquet")
 NO_TARGET = "_target_ is refused: names come from the registry of plugins only (use: NAME)"
 CLIP = (
-    "  options: columns (required), lo: float = -inf, hi: float = inf\n"
+    "  options: columns (required), lo: float = -inf, hi: float = inf, "
+    "quantiles: list[float | None] | None = null\n"
     "  set by: command line        stage defined in: plugins/clip.py\n"
 )
 

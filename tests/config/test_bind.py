@@ -57,7 +57,8 @@ ANYWHERE = Place("stages.x", "every", lambda key: "conf/pipeline/p.yaml")
 def test_unknown_option() -> None:
     assert mistakes(Registry().load("clip"), {"hgh": 1}) == (
         "stages.squeeze.hgh: 'clip' has no option 'hgh'. Did you mean 'hi'?\n"
-        "  options: columns (required), lo: float = -inf, hi: float = inf\n"
+        "  options: columns (required), lo: float = -inf, hi: float = inf, "
+        "quantiles: list[float | None] | None = null\n"
         "  set by: command line        stage defined in: plugins/clip.py"
     )
 
@@ -71,7 +72,8 @@ def test_a_common_key_may_have_been_meant() -> None:
 def test_wrong_type() -> None:
     assert mistakes(Registry().load("clip"), {"hi": "high"}) == (
         "stages.squeeze.hi: 'hi' of 'clip' must be a number, not the text 'high'\n"
-        "  options: columns (required), lo: float = -inf, hi: float = inf\n"
+        "  options: columns (required), lo: float = -inf, hi: float = inf, "
+        "quantiles: list[float | None] | None = null\n"
         "  set by: command line        stage defined in: plugins/clip.py"
     )
 

@@ -27,7 +27,7 @@ SYNTAX = [
     "expected a value at position 1: ''\n^",
     "expected a value at position 4: 'a +'\n^",
     "expected a value at position 1: '+a'\n^",
-    "expected a value at position 4: 'a ** 2'\n^\n  there is no power: write x * x",
+    "expected a value at position 4: 'a ** 2'\n^\n  write x * x, or pow(x, 2)",
     "expected a value at position 4: 'a // 2'\n^\n  write floor(a / b)",
     "expected a value at position 7: 'min(a,)'\n^",
     "expected a value at position 5: 'a + not late'\n^\n  put it in parentheses: (not …)",
@@ -52,7 +52,7 @@ SYNTAX = [
     "comparisons can't be chained at position 8: 'a == 1 == late'\n^\n  write a == 1 and 1 == late",
     "no function is called 'mim' at position 1: 'mim(a, 1)'\n^\n  Did you mean 'min'?",
     "no function is called '__import__' at position 1: '__import__('os')'\n^\n"
-    "  functions: where, min, max, clip, abs, log, log1p, exp, sqrt, floor, isnan",
+    "  functions: where, min, max, clip, abs, log, log1p, exp, expm1, sin, cos, pow, sqrt, floor, isnan",
     "clip takes 3 operands, found 2 at position 5: '1 + clip(a, 2)'\n^\n  write clip(x, lo, hi)",
     "abs takes 1 operand, found 0 at position 1: 'abs()'\n^\n  write abs(x)",
     "max takes 2 or more operands, found 1 at position 1: 'max(a)'\n^\n  write max(a, b, …)",

@@ -35,9 +35,9 @@ rows = st.lists(
 )
 
 
-def _libm(name: str) -> Callable[[float], float]:
+def _libm(name: str, operands: int = 1) -> Callable[..., float]:
     function = ctypes.CDLL(ctypes.util.find_library("m"))[name]
-    function.argtypes, function.restype = [ctypes.c_double], ctypes.c_double
+    function.argtypes, function.restype = [ctypes.c_double] * operands, ctypes.c_double
     return function  # type: ignore[no-any-return]
 
 
@@ -79,6 +79,10 @@ MEANING: Mapping[str, tuple[str, Callable[..., Any]]] = {
     "exp": ("x", _libm("exp")),
     "log": ("x", _libm("log")),
     "log1p": ("x", _libm("log1p")),
+    "expm1": ("x", _libm("expm1")),
+    "sin": ("x", _libm("sin")),
+    "cos": ("x", _libm("cos")),
+    "pow": ("xy", lambda x, y: math.nan if x != x or y != y else _libm("pow", 2)(x, y)),
     "lt": ("xy", lambda x, y: x < y),
     "le": ("xy", lambda x, y: x <= y),
     "gt": ("xy", lambda x, y: x > y),
@@ -140,13 +144,15 @@ def test_forms_agree(compiled: Callable[..., None], rows: list[tuple[Any, ...]])
         assert bits(scalar[k]) == bits(expected), name
 
 
-@pytest.mark.parametrize("name", libm.FUNCTIONS)
-def test_the_c_library_is_called_over_any_shape(name: str) -> None:
+@pytest.mark.parametrize(("name", "operands"), libm.FUNCTIONS.items())
+def test_the_c_library_is_called_over_any_shape(name: str, operands: int) -> None:
     values = np.linspace(-3, 700, 24).reshape(2, 3, 4)
-    found = libm.array(name)(values)
+    more = (0.5,) * (operands - 1)
+    found = libm.array(name)(values, *more)
     assert found.shape == values.shape
-    assert bits(found.ravel()) == bits([_libm(name)(v) for v in values.ravel().tolist()])
-    assert libm.scalar(name + "f")(0.25) == np.float32(libm.scalar(name + "f")(0.25))
+    assert bits(found.ravel()) == bits([_libm(name, operands)(v, *more) for v in values.ravel().tolist()])
+    single = libm.scalar(name + "f")(0.25, *more)
+    assert single == np.float32(single)
 
 
 def test_the_fingerprint_of_the_c_library_is_stable() -> None:

@@ -15,7 +15,8 @@ from engine.registry import Registry
 from engine.schema import Input, Kind
 
 CLIP_NOTES = (
-    "  options: columns (required), lo: float = -inf, hi: float = inf\n"
+    "  options: columns (required), lo: float = -inf, hi: float = inf, "
+    "quantiles: list[float | None] | None = null\n"
     "  set by: command line        stage defined in: plugins/clip.py"
 )
 
@@ -96,7 +97,8 @@ def test_stages_are_moved_and_switched_off() -> None:
     )
     assert [stage.label for stage in plan.stages] == ["beside", "first", "fill", "squeeze"]
     assert list(plan.config["stages"]) == ["beside", "first", "fill", "squeeze"]
-    assert plan.config["stages"]["first"] == {"use": "clip", "columns": ["x"], "lo": "-inf", "hi": "inf"}
+    squeezed = {"use": "clip", "columns": ["x"], "lo": "-inf", "hi": "inf", "quantiles": None}
+    assert plan.config["stages"]["first"] == squeezed
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def test_without_anything_learned_the_runtime_options_are_free(old: Plan, regist
             "+stages.new={use: clip, columns: [x], hi: 3}",
             "stages.new: needs a refit: a fitted pipeline takes no new stage, and 'new' is one\n"
             "  to refit: engine fit pipeline=p source.path=PATH "
-            "'+stages.new={use: clip, columns: [x], lo: \"-inf\", hi: 3.0}'",
+            "'+stages.new={use: clip, columns: [x], lo: \"-inf\", hi: 3.0, quantiles: null}'",
         ),
         (
             "inputs.z=number",

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
@@ -17,26 +16,9 @@ from engine.errors import UserError
 from engine.expr import libm
 from engine.testing import run_stage
 
-WEATHER = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
+from .columns import WEATHER, columns, matrix, tables
+
 SCALERS = {"standard": StandardScaler, "minmax": MinMaxScaler, "robust": RobustScaler, "maxabs": MaxAbsScaler}
-
-# Numbers that repeat, of one magnitude, with holes: what both sides compute without overflow.
-tables = arrays(
-    np.float64,
-    st.tuples(st.integers(1, 40), st.integers(1, 3)),
-    elements=st.one_of(
-        st.just(math.nan), st.integers(-5, 5).map(float), st.floats(-1e6, 1e6).map(lambda x: round(x, 3))
-    ),
-).map(lambda table: np.vstack([table, np.arange(table.shape[1])]))  # every column has a value
-
-
-def columns(table: Any) -> dict[str, list[float]]:
-    return {f"c{i}": table[:, i].tolist() for i in range(table.shape[1])}
-
-
-def matrix(data: dict[str, list[Any]], names: tuple[str, ...] | None = None) -> Any:
-    return np.array([[math.nan if x is None else x for x in data[name]] for name in names or data]).T
-
 
 # -- impute
 
