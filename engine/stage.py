@@ -42,8 +42,8 @@ from numpy.typing import NDArray
 
 from engine.expr.graph import Expr
 from engine.learning import NOTHING as NOTHING
-from engine.learning import FitResult as FitResult
 from engine.learning import FitContext as FitContext
+from engine.learning import FitResult as FitResult
 from engine.learning import Learned as Learned
 from engine.learning import Part as Part
 from engine.option import OptionInfo as OptionInfo

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import nan
 from typing import Any, Literal
 
@@ -27,8 +27,8 @@ class CountEncode(ColumnStage):
     >>> from engine.testing import run_stage
     >>> run_stage("count_encode", {"carrier": ["UA", "AA", "UA", None]})
     {'carrier': [2.0, 1.0, 2.0, nan]}
-    >>> run_stage("count_encode", {"carrier": ["UA", "AA", "UA", None]}, method="frequency", missing="category")
-    {'carrier': [0.5, 0.25, 0.5, 0.25]}
+    >>> run_stage("count_encode", {"at": ["x", "y", "x", None]}, method="frequency", missing="category")
+    {'at': [0.5, 0.25, 0.5, 0.25]}
     """
 
     accepts = (Kind.CATEGORY,)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,14 @@ from engine.errors import UserError
 from engine.expr.graph import Expr
 from engine.schema import Column, Kind
 from engine.stage import FitContext, FitResult, Learned, RowStage, option, stage
-from engine.training.categories import seen_texts, with_missing
+from engine.training.categories import by_name, seen_texts, with_missing
 from engine.training.folds import fold_rows
-from engine.values import FIRST, FloatArray, Values
+from engine.values import FIRST, Categories, FloatArray, Values
 
 
 @stage("target_encode")
 class TargetEncode(RowStage):
-    """Make a number ``<column>_target`` of each category: the target's mean where it is, drawn to that of all rows.
+    """Make a number ``<column>_target`` of a category: the target's mean where it is, smoothed.
 
     As scikit-learn's ``TargetEncoder``. The target's mean is a share of true for a boolean. A target of
     classes makes ``<column>_<class>``, the class's share, for each class; for two classes the second alone. A
@@ -64,24 +64,24 @@ class TargetEncode(RowStage):
             raise UserError("target_encode can't learn from rows that all have weight 0")
         stratified = context.target is not Kind.NUMBER
         folds = fold_rows(len(targets), self.cv, context.rng, context.train.y if stratified else None)
-        categories, encodings = [], []
+        categories: list[tuple[str, ...]] = []
+        encodings: list[FloatArray] = []
         training: dict[str, FloatArray] = {}
         for name, values in columns.items():
-            codes, size = _codes(values)
+            assert isinstance(values, Categories)
+            codes, size = values.codes, FIRST + len(values.texts)
             texts = seen_texts(name, values, "target_encode", "leave the column out")
             categories.append(tuple(texts))
             made = [self._encode(codes, y, weight, size) for y in targets.T]
             encodings.append(np.stack([with_missing(texts, found) for found in made], axis=1))
             for suffix, y in zip(suffixes, targets.T, strict=True):
                 training[f"{name}{suffix}"] = self._crossed(codes, y, weight, size, folds)
-        learned = {
-            "categories": tuple(categories),
-            "encodings": np.concatenate(encodings),
-            "mean": np.average(targets, axis=0, weights=weight),
-            "suffixes": suffixes,
-        }
-        if not np.isfinite(learned["encodings"]).all():
+        rows = np.concatenate(encodings)
+        with np.errstate(all="ignore"):
+            mean = np.average(targets, axis=0, weights=weight)
+        if not (np.isfinite(rows).all() and np.isfinite(mean).all()):
             raise UserError("target_encode can't learn from a target with numbers as large as these")
+        learned = {"categories": tuple(categories), "encodings": rows, "mean": mean, "suffixes": suffixes}
         return learned, training
 
     def _crossed(
@@ -96,14 +96,12 @@ class TargetEncode(RowStage):
             found[here] = self._encode(codes[others], y[others], weight[others], size)[codes[here]]
         return found
 
-    def _encode(
-        self, codes: NDArray[np.int32], y: FloatArray, weight: FloatArray, size: int
-    ) -> FloatArray:
+    def _encode(self, codes: NDArray[np.int32], y: FloatArray, weight: FloatArray, size: int) -> FloatArray:
         """The encoding of each code; the mean for those of no row."""
-        mean = np.average(y, weights=weight)
         count = np.bincount(codes, weight, size)
-        total = np.bincount(codes, weight * y, size)
         with np.errstate(all="ignore"):
+            mean = np.average(y, weights=weight)
+            total = np.bincount(codes, weight * y, size)
             if self.smooth != "auto":
                 found = (total + self.smooth * mean) / (count + self.smooth)
                 return np.where(count > 0, found, mean)
@@ -115,7 +113,9 @@ class TargetEncode(RowStage):
             return np.where(np.isnan(share), mean, share * own + (1 - share) * mean)
 
     def express(self, columns: Mapping[str, Expr], learned: Learned) -> Mapping[str, Expr]:
-        made: dict[str, Expr] = {}
+        return by_name("target_encode", self._made(columns, learned))
+
+    def _made(self, columns: Mapping[str, Expr], learned: Learned) -> Iterator[tuple[str, Expr]]:
         first = 0
         for (name, x), texts in zip(columns.items(), learned["categories"], strict=True):
             rows = learned["encodings"][first : first + 1 + len(texts)].T.tolist()
@@ -124,12 +124,7 @@ class TargetEncode(RowStage):
                 learned["suffixes"], learned["mean"].tolist(), rows, strict=True
             ):
                 table = dict(zip(texts, numbers, strict=True))
-                made[f"{name}{suffix}"] = x.lookup(table, missing=missing, unknown=mean)
-        return made
-
-
-def _codes(values: Any) -> tuple[NDArray[np.int32], int]:
-    return values.codes, FIRST + len(values.texts)
+                yield f"{name}{suffix}", x.lookup(table, missing=missing, unknown=mean)
 
 
 def _targets(context: FitContext) -> tuple[FloatArray, tuple[str, ...]]:

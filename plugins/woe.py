@@ -18,14 +18,14 @@ from engine.values import FIRST, MISSING, FloatArray, Values
 
 @stage("woe")
 class WOE(ColumnStage):
-    """Turn a category into its weight of evidence: log(share of the positive rows / share of the negative rows).
+    """Turn a category into its weight of evidence: log(share of positive rows / share of negative rows).
 
     As feature-engine's ``WoEEncoder``: above 0, the category speaks for the positive rows. Those are the rows
     in which a boolean target is true, or has the second of two classes. A category without positive or
     without negative rows has no weight, and is refused unless ``fill_value`` or ``regularization`` is given.
 
-    The training rows know their own target by it: put ``rare`` before where categories are of few rows, or use
-    ``target_encode``, which learns for each row from others.
+    The training rows know their own target by it: where categories are of few rows, put ``rare`` before, or
+    use ``target_encode``, which learns for each row from others.
 
     References
     ----------
@@ -34,10 +34,10 @@ class WOE(ColumnStage):
     Examples
     --------
     >>> from engine.testing import run_stage
-    >>> data = {"carrier": ["UA", "UA", "UA", "AA", "AA", "AA", None]}
-    >>> late = [True, True, False, True, False, False, True]
-    >>> run_stage("woe", data, target=late)
-    {'carrier': [0.6931471805599453, 0.6931471805599453, 0.6931471805599453, -0.6931471805599453, -0.6931471805599453, -0.6931471805599453, nan]}
+    >>> data = {"k": ["a", "a", "a", "b", "b", "b", None]}
+    >>> found = run_stage("woe", data, target=[True, True, False, True, False, False, True])
+    >>> [round(number, 4) for number in found["k"]]
+    [0.6931, 0.6931, 0.6931, -0.6931, -0.6931, -0.6931, nan]
     """
 
     accepts = (Kind.CATEGORY,)
@@ -46,7 +46,9 @@ class WOE(ColumnStage):
         None, gt=0, help="the share that is taken where one is zero, such as 0.0001"
     )
     regularization: float = option(
-        0.0, ge=0, help="rows added to each category's positive and negative ones, and twice to all, before shares"
+        0.0,
+        ge=0,
+        help="rows added to each category's positive and negative ones, and twice so many to all",
     )
     unknown: Literal["zero", "missing"] = option(
         "zero", help="what a category becomes that no training row has: 0, which is no evidence, or missing"
@@ -91,8 +93,8 @@ class WOE(ColumnStage):
             lacking = [text for text, number in zip(said, share.tolist(), strict=True) if not number > 0]
             if lacking and self.fill_value is None:
                 raise UserError(
-                    f"woe can't learn from {name!r}: no {what} row has {listing(lacking)}, and the logarithm of "
-                    "zero is none; put 'rare' before, or give fill_value (such as 0.0001) or regularization "
+                    f"woe can't learn from {name!r}: no {what} row has {listing(lacking)}, and zero has no "
+                    "logarithm; put 'rare' before, or give fill_value (such as 0.0001) or regularization "
                     "(such as 1)"
                 )
             shares.append(np.where(share > 0, share, self.fill_value or 0.0))

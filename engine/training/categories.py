@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -57,6 +58,25 @@ def stacked(rows: Sequence[FloatArray]) -> FloatArray:
     found = np.zeros((len(rows), max(map(len, rows), default=0)))
     for i, row in enumerate(rows):
         found[i, : len(row)] = row
+    return found
+
+
+_T = TypeVar("_T")
+
+
+def by_name(use: str, made: Iterable[tuple[str, _T]]) -> dict[str, _T]:
+    """What a stage makes, by names that columns and categories make up together.
+
+    Raises
+    ------
+    UserError
+        Two are called the same, as category ``b_c`` of column ``a`` and category ``c`` of column ``a_b``.
+    """
+    found: dict[str, _T] = {}
+    for name, item in made:
+        if name in found:
+            raise UserError(f"{use} makes two columns called {name!r}: rename a column before it")
+        found[name] = item
     return found
 
 

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from engine.values import FloatArray
 
 
-def fold_rows(rows: int, count: int, rng: np.random.Generator, classes: FloatArray | None) -> NDArray[np.int64]:
+def fold_rows(
+    rows: int, count: int, rng: np.random.Generator, classes: FloatArray | None
+) -> NDArray[np.int64]:
     """The number of each row's fold, at random; folds differ by one row at most.
 
     Parameters
