@@ -233,11 +233,14 @@ def _put_training(
     dtypes = {Kind.NUMBER: np.dtype(np.float64), Kind.BOOLEAN: np.dtype(np.bool_)}
     for name, found in training.items():
         expected = dtypes.get(kinds[name]) if name in kinds else None
-        if expected is None:
-            what = f"a {kinds[name]}" if name in kinds else "no column that it makes"
-            message = f"for {name!r}, which is {what}; it may for numbers and booleans that it makes"
+        if name not in kinds:
+            message = f"for {name!r}, which is no column that it makes"
+        elif expected is None:
+            message = f"for {name!r}, a {kinds[name]}; only numbers and booleans can have others"
         elif not isinstance(found, np.ndarray) or (found.shape, found.dtype) != ((train,), expected):
-            given = f"{found.dtype} of shape {found.shape}" if isinstance(found, np.ndarray) else type(found)
+            given = f"a {type(found).__name__}"
+            if isinstance(found, np.ndarray):
+                given = f"{found.dtype} of shape {found.shape}"
             message = f"for {name!r} as {given}; an array of {expected} of shape ({train},) is expected"
         else:
             whole = np.array(values[name], dtype=expected)

@@ -76,7 +76,11 @@ def test_target_encode_on_flights(flights: Columns, smooth: Any, kind: str) -> N
 @pytest.mark.parametrize("kind", [Kind.BOOLEAN, Kind.NUMBER, Kind.CATEGORY])
 def test_training_rows_are_crossed_as_scikit_learn_does_it(flights: Columns, smooth: Any, kind: Kind) -> None:
     columns, delay = delayed(flights, "dest", "tailnum")
-    y = delay if kind is Kind.NUMBER else (delay >= 15) + (1.0 * (delay >= 60) if kind is Kind.CATEGORY else 0)
+    y = (
+        delay
+        if kind is Kind.NUMBER
+        else (delay >= 15) + (1.0 * (delay >= 60) if kind is Kind.CATEGORY else 0)
+    )
     classes = ("early", "late", "much") if kind is Kind.CATEGORY else ()
     found = crossed(columns, context(columns, y, kind, classes), smooth=smooth, cv=4)
     stratified = None if kind is Kind.NUMBER else y
@@ -108,7 +112,9 @@ def test_of_two_classes_the_second_is_encoded() -> None:
 
 
 @settings(deadline=None, max_examples=50)
-@given(rows=rows, smooth=st.one_of(st.sampled_from(["auto", 0.0]), st.floats(0.001, 100)), cv=st.integers(2, 6))
+@given(
+    rows=rows, smooth=st.one_of(st.sampled_from(["auto", 0.0]), st.floats(0.001, 100)), cv=st.integers(2, 6)
+)
 def test_target_encode_of_any_column(rows: list[tuple[str | None, int]], smooth: Any, cv: int) -> None:
     columns = {"k": [text for text, _ in rows]}
     y = np.array([float(number) for _, number in rows])
@@ -165,9 +171,7 @@ def test_names_that_meet_are_refused() -> None:
     data = {"a": ["x", "y", "z"], "a_b": ["x", "y", "y"]}
     with pytest.raises(UserError) as caught:
         run_stage("target_encode", data, target=["b_c", "c", "d"])
-    assert str(caught.value) == (
-        "target_encode makes two columns called 'a_b_c': rename a column before it"
-    )
+    assert str(caught.value) == ("target_encode makes two columns called 'a_b_c': rename a column before it")
 
 
 def test_target_encode_needs_a_target_and_a_category() -> None:
@@ -229,8 +233,9 @@ def test_woe_of_any_column(rows: list[tuple[str | None, int]], regularization: f
             continue
         above = sum(late for other, late in there if other == text) + regularization
         below = sum(not late for other, late in there if other == text) + regularization
-        shares = above / (positives + 2 * regularization), below / (
-            len(there) - positives + 2 * regularization
+        shares = (
+            above / (positives + 2 * regularization),
+            below / (len(there) - positives + 2 * regularization),
         )
         assert number == pytest.approx(math.log(shares[0] / shares[1]), abs=1e-12)
 
