@@ -122,12 +122,12 @@ def _category_stages(rng: np.random.Generator, *, boolean: bool) -> dict[str, An
     """Stages that learn from categories, behind those that read the raw ones; some on a made category."""
     made: dict[str, Any] = {}
     if rng.random() < 0.4:
-        rare = {"tol": float(rng.choice([0.0, 0.15, 0.19, 0.9])), "max_categories": int(rng.integers(1, 5))}
         made["rare"] = {
             "use": "rare",
             "columns": ["k"],
             "replace_with": str(rng.choice(["rare", "red"])),
-            **rare,
+            "tol": float(rng.choice([0.0, 0.15, 0.19, 0.9])),
+            "max_categories": int(rng.integers(1, 5)),
         }
     unknown, missing = ("zero", "missing"), ("missing", "category")
     options = {"unknown": str(rng.choice(unknown)), "missing": str(rng.choice(missing))}
@@ -137,7 +137,9 @@ def _category_stages(rng: np.random.Generator, *, boolean: bool) -> dict[str, An
         "often": {"use": "count_encode", "columns": ["k"], "into": "k_often", **options},
         "share": {"use": "count_encode", "columns": ["m"], "into": "m_share", "method": "frequency"},
         "grouped": {"use": "rare", "columns": ["m"], "into": "m_group", "tol": 0.0, "max_categories": 3},
-        "others": {"use": "onehot", "columns": ["m_group"], "max_categories": 2, "unknown": "other", "drop": True},
+        "others": {
+            "use": "onehot", "columns": ["m_group"], "max_categories": 2, "unknown": "other", "drop": True,
+        },
         "place": {
             "use": "ordinal", "columns": ["k"], "into": "k_place", "missing": float(rng.choice([-2.0, -0.0])),
         },

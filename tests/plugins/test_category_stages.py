@@ -92,7 +92,7 @@ def test_onehot_of_other_categories_on_flights(flights: dict[str, list[Any]]) ->
 
 def test_onehot_s_names_may_not_meet() -> None:
     for data in ({"a": ["b_c"], "a_b": ["c"]}, {"a": ["other", "b"]}):
-        with pytest.raises(UserError, match="onehot makes two columns called 'a_(b_c|other)'"):
+        with pytest.raises(UserError, match=r"onehot makes two columns called 'a_(b_c|other)'"):
             run_stage("onehot", data, unknown="other")
     with pytest.raises(UserError, match="makes a column 'a_other', and there is one already"):
         run_stage("onehot", {"a": ["other"]}, categories={"a": ["other"]}, unknown="other")

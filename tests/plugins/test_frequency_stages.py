@@ -1,4 +1,4 @@
-"""Stages that learn how often categories are, beside feature-engine, and what stands behind a made category."""
+"""Stages that learn how often categories are, beside feature-engine; and stages behind a made category."""
 
 from __future__ import annotations
 
@@ -159,13 +159,14 @@ def test_what_is_made_rare_is_encoded(encode: dict[str, Any]) -> None:
         "target": {"column": "y"},
         "outputs": ["*"],
         "golden": 0,
+        "split": {"kind": "random", "valid": 0.2, "test": 0.2},
     }
-    base |= {"split": {"kind": "random", "valid": 0.2, "test": 0.2}}
     pipeline = engine.fit(engine.Config(base | {"stages": stages}), table)
     kept = pipeline.learned["rare"]["categories"][0]
     assert 3 < len(kept) < 20
-    # XGBoost's features are computed from what was made
     assert pipeline.layout.vocabularies["k"] == kept
+    if encode["use"] == "onehot":  # its columns become sets of the raw categories
+        assert pipeline.layout.segments[0].folded.endswith("of k into sets of categories")
     before = [text if text is None or text in kept else "rare" for text in data["k"].to_pylist()]
     plain = engine.fit(
         engine.Config(base | {"stages": {key: stages[key] for key in ("encode", "model")}}),

@@ -76,11 +76,8 @@ def test_target_encode_on_flights(flights: Columns, smooth: Any, kind: str) -> N
 @pytest.mark.parametrize("kind", [Kind.BOOLEAN, Kind.NUMBER, Kind.CATEGORY])
 def test_training_rows_are_crossed_as_scikit_learn_does_it(flights: Columns, smooth: Any, kind: Kind) -> None:
     columns, delay = delayed(flights, "dest", "tailnum")
-    y = (
-        delay
-        if kind is Kind.NUMBER
-        else (delay >= 15) + (1.0 * (delay >= 60) if kind is Kind.CATEGORY else 0)
-    )
+    limits = {Kind.BOOLEAN: [15], Kind.CATEGORY: [15, 60]}
+    y = np.digitize(delay, limits[kind]) * 1.0 if kind in limits else delay
     classes = ("early", "late", "much") if kind is Kind.CATEGORY else ()
     found = crossed(columns, context(columns, y, kind, classes), smooth=smooth, cv=4)
     stratified = None if kind is Kind.NUMBER else y
@@ -88,7 +85,7 @@ def test_training_rows_are_crossed_as_scikit_learn_does_it(flights: Columns, smo
     known = {Kind.NUMBER: "continuous", Kind.BOOLEAN: "binary", Kind.CATEGORY: "multiclass"}
     oracle = TargetEncoder(smooth=smooth, cv=PredefinedSplit(folds), target_type=known[kind])
     expected = oracle.fit_transform(matrix(columns), y)
-    suffixes = ["target"] if not classes else classes
+    suffixes = classes or ("target",)
     assert list(found) == [f"{name}_{suffix}" for name in columns for suffix in suffixes]
     np.testing.assert_allclose(np.array(list(found.values())).T, expected, rtol=1e-11)
 
@@ -261,8 +258,8 @@ def test_woe_of_missing_and_of_two_classes() -> None:
         (["p", "q", "r"], {}, "woe needs a boolean target or one of two classes, not 3 classes: "
          "such as 'target.value=\"y > 0\"'"),
         ([True, True, False], {}, "woe can't learn from 'k': no training row with a category is negative"),
-        ([True, True, False], {"missing": "category"}, "woe can't learn from 'k': no positive row has missing, "
-         "and zero has no logarithm; put 'rare' before, or give fill_value (such as 0.0001) or "
+        ([True, True, False], {"missing": "category"}, "woe can't learn from 'k': no positive row has "
+         "missing, and zero has no logarithm; put 'rare' before, or give fill_value (such as 0.0001) or "
          "regularization (such as 1)"),
         ([True, True, False], {"fill_value": 0.1, "regularization": 1.0}, "fill_value and regularization are "
          "two ways to mend shares of zero: give one of them"),

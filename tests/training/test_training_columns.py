@@ -109,7 +109,7 @@ def learned(data: TrainingData, kind: Kind) -> tuple[dict[str, Any], Seen]:
 
 @pytest.mark.parametrize("kind", [Kind.BOOLEAN, Kind.NUMBER])
 def test_noise_of_many_categories_tells_nothing(kind: Kind) -> None:
-    """Encoded by all rows, it gives the target away; crossed, it is as good on train as on valid: not at all."""
+    """Encoded by all rows, it gives the target away; crossed, it says as little on train as on valid."""
     data, ids = noise(4000, kind, 5)
     found, seen = learned(data, kind)
     late = data.y > (0.5 if kind is Kind.BOOLEAN else 0)
