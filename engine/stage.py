@@ -95,10 +95,11 @@ class Stage:
             Numeric arrays and tuples of text by name. In a `ColumnStage` each has one item for each
             column, in their order.
         mapping of str to array, shape (n_rows,), optional
-            Behind it, in a tuple: columns that the stage makes, by name, as later stages are to learn from
-            them on the training rows. For a stage that learns from the target, and would tell each
-            training row its own: what it gives for those is then learned from other rows. Numbers or
-            booleans; columns that are left out are computed as later.
+            Behind it, in a tuple: columns that the stage makes, as later stages are to learn from them on the
+            training rows. For a stage that learns from the target, and would tell each training row its
+            own: what it gives for those is then learned from other rows. Numbers or booleans, by the
+            names that ``express`` gives them, in a `ColumnStage` by those that ``fit`` got; an array alone
+            for a stage of one column. Columns that are left out are computed as ever.
         """
         raise NotImplementedError
 

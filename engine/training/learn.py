@@ -19,7 +19,7 @@ from engine.plan.plan import Plan, PlannedStage
 from engine.plan.points import ComputePoint, FilterPoint, ScorePoint
 from engine.plan.trace import State, initial, materialised, selected, trace_stage
 from engine.schema import Column, Kind
-from engine.stage import NOTHING, FitContext, FitResult, Learned, Part, ScoreStage
+from engine.stage import NOTHING, ColumnStage, FitContext, FitResult, Learned, Part, ScoreStage
 from engine.values import Categories, FloatArray, Values, take
 
 Progress = Callable[[int, int, str], None]
@@ -220,7 +220,11 @@ def _learn_stage(
 
 
 def _put_training(
-    planned: PlannedStage, step: Step, training: Mapping[str, Values], values: dict[str, Values], train: int
+    planned: PlannedStage,
+    step: Step,
+    training: Mapping[str, NDArray[Any]] | NDArray[Any],
+    values: dict[str, Values],
+    train: int,
 ) -> None:
     """Put what a stage says of the training rows in the place of what it computes for them.
 
@@ -229,7 +233,13 @@ def _put_training(
     UserError
         It isn't what the stage makes.
     """
-    kinds = {column.name: column.kind for column in step.made}
+    if isinstance(planned.stage, ColumnStage):  # it knows the columns by what they were called before
+        made = {old.name: new for old, new in zip(step.selected, step.made, strict=True)}
+    else:
+        made = {column.name: column for column in step.made}
+    if not isinstance(training, Mapping):
+        training = dict.fromkeys(list(made)[:1], training) if len(made) == 1 else {"": training}
+    kinds = {name: column.kind for name, column in made.items()}
     dtypes = {Kind.NUMBER: np.dtype(np.float64), Kind.BOOLEAN: np.dtype(np.bool_)}
     for name, found in training.items():
         expected = dtypes.get(kinds[name]) if name in kinds else None
@@ -243,9 +253,9 @@ def _put_training(
                 given = f"{found.dtype} of shape {found.shape}"
             message = f"for {name!r} as {given}; an array of {expected} of shape ({train},) is expected"
         else:
-            whole = np.array(values[name], dtype=expected)
+            whole = np.array(values[made[name].name], dtype=expected)
             whole[:train] = found
-            values[name] = whole
+            values[made[name].name] = whole
             continue
         raise UserError(
             f"stages.{planned.label}: fit of {planned.stage.use!r} gave training values {message}"

@@ -53,6 +53,17 @@ def test_later_stages_learn_from_what_it_says() -> None:
     assert pipeline.predict_one({"a": 3.0}) == {"a": 6.0 / 19.0}
 
 
+def test_into_another_column_too() -> None:
+    scale = {"use": "scale", "columns": ["c", "a"], "strategy": "maxabs"}
+    pipeline = engine.fit(config({"tell": TELL | {"into": "c"}, "most": scale}), table())
+    a = table()["a"].to_numpy()[:20]
+    assert pipeline.learned["most"]["by"].tolist() == [19.0, np.abs(a).max()]
+    alone = engine.fit(
+        config({"tell": TELL | {"says": "alone"}, "most": scale | {"columns": ["a"]}}), table()
+    )
+    assert alone.learned["most"]["by"].tolist() == [3.0]
+
+
 def test_a_filter_behind_leaves_its_rows_out() -> None:
     """And so does one before: what it is told of are the rows that are left."""
     kinds = str(Path(__file__).parents[1] / "kinds" / "stages")

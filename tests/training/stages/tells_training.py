@@ -27,6 +27,7 @@ class TellsTraining(ColumnStage):
         rows = context.train.rows
         wrong: dict[str, Any] = {
             "place": {"a": np.arange(rows) + 0.0},
+            "alone": np.full(rows, 3.0),
             "short": {"a": np.zeros(rows - 1)},
             "whole": {"a": np.zeros(rows, np.int64)},
             "list": {"a": [0.0] * rows},
