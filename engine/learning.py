@@ -22,6 +22,18 @@ Each value is a numeric array, a tuple of str or a tuple of tuples of str; nothi
 NOTHING: Learned = {}
 """What a stage that learns nothing has learned."""
 
+FitResult = Learned | tuple[Learned, Mapping[str, NDArray[Any]] | NDArray[Any]]
+"""What ``fit`` gives: what was learned; and, for some stages, columns of the training rows.
+
+Those stand for what the stage would make of the training rows, so that later stages learn from values which
+don't know their own row's target.
+"""
+
+
+def learned_of(found: FitResult) -> Learned:
+    """What was learned, without the columns of the training rows."""
+    return found[0] if isinstance(found, tuple) else found
+
 
 @dataclass(frozen=True)
 class Part:

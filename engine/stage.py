@@ -43,6 +43,7 @@ from numpy.typing import NDArray
 from engine.expr.graph import Expr
 from engine.learning import NOTHING as NOTHING
 from engine.learning import FitContext as FitContext
+from engine.learning import FitResult as FitResult
 from engine.learning import Learned as Learned
 from engine.learning import Part as Part
 from engine.option import OptionInfo as OptionInfo
@@ -79,7 +80,7 @@ class Stage:
         """Whether ``fit`` must see data before the stage can run, with these options."""
         return type(self).fit is not Stage.fit
 
-    def fit(self, columns: Mapping[str, Values], context: FitContext) -> Learned:
+    def fit(self, columns: Mapping[str, Values], context: FitContext) -> FitResult:
         """Learn from the training rows.
 
         Parameters
@@ -93,6 +94,12 @@ class Stage:
         Learned
             Numeric arrays and tuples of text by name. In a `ColumnStage` each has one item for each
             column, in their order.
+        mapping of str to array, shape (n_rows,), optional
+            Behind it, in a tuple: columns that the stage makes, as later stages are to learn from them on the
+            training rows. For a stage that learns from the target, and would tell each training row its
+            own: what it gives for those is then learned from other rows. Numbers or booleans, by the
+            names that ``express`` gives them, in a `ColumnStage` by those that ``fit`` got; an array alone
+            for a stage of one column. Columns that are left out are computed as ever.
         """
         raise NotImplementedError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import nan
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from engine.errors import UserError, listing
 from engine.expr.graph import Expr
 from engine.schema import Column, Kind
 from engine.stage import FitContext, Learned, RowStage, option, stage
+from engine.training.categories import by_name
 from engine.values import FIRST, Values
 
 
@@ -22,6 +23,11 @@ class OneHot(RowStage):
     The categories are learned from the training rows, in alphabetical order, or given. A missing category
     is 0 in all of them. Later stages select the new columns as ``<column>_*``.
 
+    Any other category, one that is too rare or that no training row has, is as ``unknown`` says: 0 in all of
+    them (scikit-learn's ``handle_unknown='ignore'``), 1 in one column more, ``<column>_other`` (its
+    ``'infrequent_if_exist'``), or missing. To refuse such rows instead (its ``'error'``), say so where the
+    input is declared: ``unknown: reject``.
+
     Examples
     --------
     >>> from engine.testing import run_stage
@@ -29,6 +35,8 @@ class OneHot(RowStage):
     {'carrier_AA': [0.0, 1.0, 0.0, 0.0], 'carrier_UA': [1.0, 0.0, 1.0, 0.0]}
     >>> run_stage("onehot", {"carrier": ["UA", "AA"]}, categories={"carrier": ["AA"]}, unknown="missing")
     {'carrier_AA': [nan, 1.0]}
+    >>> run_stage("onehot", {"carrier": ["UA", "AA", "UA", "OO", None]}, max_categories=1, unknown="other")
+    {'carrier_UA': [1.0, 0.0, 1.0, 0.0, 0.0], 'carrier_other': [0.0, 1.0, 0.0, 1.0, 0.0]}
     """
 
     accepts = (Kind.CATEGORY,)
@@ -42,8 +50,9 @@ class OneHot(RowStage):
     categories: dict[str, list[str]] | None = option(
         None, help="the categories of each column; then nothing is learned"
     )
-    unknown: Literal["zero", "missing"] = option(
-        "zero", help="what the columns of any other category are: all 0, or all missing"
+    unknown: Literal["zero", "missing", "other"] = option(
+        "zero",
+        help="what any other category is: 0 in all columns, missing in all, or 1 in <column>_other",
     )
 
     def check(self, columns: Sequence[Column]) -> Iterable[str]:
@@ -66,10 +75,11 @@ class OneHot(RowStage):
     def declare(self, columns: Sequence[Column]) -> Sequence[Column]:
         if self.categories is None:
             return [Column(f"{column.name}_*", Kind.NUMBER, open=True) for column in columns]
+        more = ["other"] if self.unknown == "other" else []
         return [
             Column(f"{column.name}_{text}", Kind.NUMBER)
             for column in columns
-            for text in self.categories[column.name]
+            for text in (*self.categories[column.name], *more)
         ]
 
     def fit(self, columns: Mapping[str, Values], context: FitContext) -> Learned:
@@ -91,13 +101,18 @@ class OneHot(RowStage):
         return tuple(sorted(text for _, text in sorted(frequent)[: self.max_categories]))
 
     def express(self, columns: Mapping[str, Expr], learned: Learned) -> Mapping[str, Expr]:
-        made: dict[str, Expr] = {}
+        return by_name("onehot", self._made(columns, learned if self.categories is None else self.categories))
+
+    def _made(
+        self, columns: Mapping[str, Expr], categories: Mapping[str, Sequence[str]]
+    ) -> Iterator[tuple[str, Expr]]:
         for name, x in columns.items():
-            texts = learned[name] if self.categories is None else self.categories[name]
+            texts = categories[name]
             for text in texts:
-                if self.unknown == "zero":
-                    made[f"{name}_{text}"] = x.lookup({text: 1.0}, missing=0.0, unknown=0.0)
-                else:
+                if self.unknown == "missing":
                     table = {other: float(other == text) for other in texts}
-                    made[f"{name}_{text}"] = x.lookup(table, missing=0.0, unknown=nan)
-        return made
+                    yield f"{name}_{text}", x.lookup(table, missing=0.0, unknown=nan)
+                else:
+                    yield f"{name}_{text}", x.lookup({text: 1.0}, missing=0.0, unknown=0.0)
+            if self.unknown == "other":
+                yield f"{name}_other", x.lookup(dict.fromkeys(texts, 0.0), missing=0.0, unknown=1.0)

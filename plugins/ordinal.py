@@ -6,20 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import nan
 from typing import Any
 
-import numpy as np
-
-from engine.errors import UserError, listing
+from engine.errors import listing
 from engine.expr.graph import Expr
 from engine.schema import Column, Kind
 from engine.stage import NOTHING, ColumnStage, FitContext, Learned, option, stage
-from engine.values import FIRST, Values
+from engine.training.categories import seen_texts
+from engine.values import Values
 
 
 @stage("ordinal")
 class Ordinal(ColumnStage):
-    """Turn a category into its place in an order, counted from 0; missing stays missing.
+    """Turn a category into its place in an order, counted from 0; missing stays missing by default.
 
-    The order is that of the alphabet over the categories of the training rows, or given.
+    The order is that of the alphabet over the categories of the training rows, or given. ``unknown`` and
+    ``missing`` are ``unknown_value`` and ``encoded_missing_value`` of scikit-learn's ``OrdinalEncoder``.
 
     Examples
     --------
@@ -36,6 +36,9 @@ class Ordinal(ColumnStage):
         None, help="the order: one list for all columns, or one for each; then nothing is learned"
     )
     unknown: float = option(-1.0, runtime=True, help="the number of every other category")
+    missing: float | None = option(
+        None, runtime=True, help="the number of a missing category; left out: it stays missing"
+    )
 
     def check(self, columns: Sequence[Column]) -> Iterable[str]:
         if self.categories is None:
@@ -72,15 +75,8 @@ class Ordinal(ColumnStage):
     def express(self, x: Expr, learned: Learned) -> Expr:
         texts = self.categories if isinstance(self.categories, list) else learned["categories"]
         table = {text: float(place) for place, text in enumerate(texts)}
-        return x.lookup(table, missing=nan, unknown=self.unknown)
+        return x.lookup(table, missing=nan if self.missing is None else self.missing, unknown=self.unknown)
 
 
 def _learn(name: str, values: Any) -> tuple[str, ...]:
-    counts = np.bincount(values.codes, minlength=FIRST + len(values.texts))[FIRST:]
-    found = tuple(sorted(text for text, count in zip(values.texts, counts, strict=True) if count))
-    if not found:
-        raise UserError(
-            f"ordinal can't learn the categories of {name!r}: no training row has one; state them in "
-            "categories, or leave the column out"
-        )
-    return found
+    return tuple(seen_texts(name, values, "ordinal", "state them in categories, or leave the column out"))

@@ -100,6 +100,7 @@ def pipelines(rng: np.random.Generator) -> dict[str, Any]:
         "golden": 8,
     }
     model = rng.random()
+    stages |= _category_stages(rng, boolean=model < 0.7)
     config["target"] = {"value": "y > 0"} if model < 0.7 else {"column": "y"}
     if model < 0.9:
         config["keep"] = ["b"] if rng.random() < 0.3 else []
@@ -140,6 +141,45 @@ def _more_numbers(rng: np.random.Generator, some: Any) -> list[dict[str, Any]]:
         {"use": "quantile_transform", "columns": some(NUMBERS), "n_quantiles": int(rng.integers(1, 200))},
         {"use": "quantile_transform", "columns": some(NUMBERS), "output_distribution": "normal"},
     ]
+
+
+def _category_stages(rng: np.random.Generator, *, boolean: bool) -> dict[str, Any]:
+    """Stages that learn from categories, behind those that read the raw ones; some on a made category."""
+    made: dict[str, Any] = {}
+    if rng.random() < 0.4:
+        made["rare"] = {
+            "use": "rare",
+            "columns": ["k"],
+            "replace_with": str(rng.choice(["rare", "red"])),
+            "tol": float(rng.choice([0.0, 0.15, 0.19, 0.9])),
+            "max_categories": int(rng.integers(1, 5)),
+        }
+    unknown, missing = ("zero", "missing"), ("missing", "category")
+    options = {"unknown": str(rng.choice(unknown)), "missing": str(rng.choice(missing))}
+    smooth = "auto" if rng.random() < 0.5 else float(rng.choice([0.0, 3.5]))
+    choices: dict[str, dict[str, Any]] = {
+        "target": {"use": "target_encode", "columns": ["k", "m"], "smooth": smooth},
+        "often": {"use": "count_encode", "columns": ["k"], "into": "k_often", **options},
+        "share": {"use": "count_encode", "columns": ["m"], "into": "m_share", "method": "frequency"},
+        "grouped": {"use": "rare", "columns": ["m"], "into": "m_group", "tol": 0.0, "max_categories": 3},
+        "others": {
+            "use": "onehot", "columns": ["m_group"], "max_categories": 2, "unknown": "other", "drop": True,
+        },
+        "place": {
+            "use": "ordinal", "columns": ["k"], "into": "k_place", "missing": float(rng.choice([-2.0, -0.0])),
+        },
+        "two": {"use": "expr", "value": "where(k == 'rare', 1, k_target) / m_target", "into": "ratio"},
+    }  # fmt: skip
+    if boolean:
+        choices["evidence"] = {
+            "use": "woe", "columns": ["k"], "into": "k_evidence", "regularization": 0.5, **options,
+        }  # fmt: skip
+    made |= {label: spec for label, spec in choices.items() if rng.random() < 0.35}
+    if "target" not in made:
+        made.pop("two", None)
+    if "grouped" not in made:
+        made.pop("others", None)
+    return made
 
 
 KINDS = str(Path(__file__).parent / "kinds" / "stages")

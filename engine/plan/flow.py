@@ -83,7 +83,10 @@ def merge(
     gone = {c.name for c in selected} if planned.drop else set()
     after = {c.name: c for c in columns if c.name not in gone}
     for column in made:
-        if column.name in after and not replaces:
+        there = after.get(column.name)
+        # what two stages will learn under one pattern, such as carrier_*, is told apart once they have
+        same_pattern = there is not None and there.open and there == column
+        if there is not None and not replaces and not same_pattern:
             raise StageError(
                 [
                     (

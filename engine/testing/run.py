@@ -15,6 +15,7 @@ from engine.answer.groups import find_runs
 from engine.errors import UserError
 from engine.expr.graph import Expr
 from engine.expr.interpret import Leaf, interpret
+from engine.learning import learned_of
 from engine.plan.flow import advance
 from engine.plan.plan import PlannedStage
 from engine.plan.points import ComputePoint, FilterPoint
@@ -67,6 +68,7 @@ def run_stage(
     into: str | None = None,
     drop: bool = False,
     registry: Registry | None = None,
+    target: Sequence[Any] | None = None,
     **options: Any,
 ) -> dict[str, list[Any]]:
     """Fit a stage on some rows, if it learns, and run it on the same rows.
@@ -84,6 +86,8 @@ def run_stage(
         As in a config.
     registry : Registry, optional
         Where the stage is found; left out: built-in and installed ones.
+    target : sequence, optional
+        What a stage learns that learns from the target: booleans, numbers, or texts (classes).
     **options
         The stage's own.
 
@@ -120,7 +124,7 @@ def run_stage(
     step = advance(planned, [c.column for c in frame], None)
     if stage.learns():
         selected = {column.name: before[column.name].values for column in step.selected}
-        learned = stage.fit(selected, FitContext(train=Part(selected)))
+        learned = learned_of(stage.fit(selected, _context(selected, target)))
     else:
         learned = stage.prepare(step.selected)
 
@@ -143,6 +147,17 @@ def run_stage(
             leaves["made", (use, i)] = found
     results = interpret([after[column.name][1] for column in made], leaves, rows)
     return {column.name: _plain(column.kind, values) for column, values in zip(made, results, strict=True)}
+
+
+def _context(columns: Mapping[str, Values], target: Sequence[Any] | None) -> FitContext:
+    if target is None:
+        return FitContext(train=Part(columns))
+    found = _Column.of("target", target)
+    kind, values = found.column.kind, found.values
+    if isinstance(values, Categories):
+        y = (values.codes - FIRST).astype(np.float64)
+        return FitContext(train=Part(columns, y), target=kind, classes=values.texts)
+    return FitContext(train=Part(columns, np.asarray(values, np.float64)), target=kind)
 
 
 @dataclass(frozen=True, slots=True)

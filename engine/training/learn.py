@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from engine.answer.groups import find_runs
 from engine.errors import DataError, UserError
 from engine.expr.interpret import Leaf, interpret
+from engine.plan.flow import Step
 from engine.plan.guard import in_stage
 from engine.plan.plan import Plan, PlannedStage
 from engine.plan.points import ComputePoint, FilterPoint, ScorePoint
 from engine.plan.trace import State, initial, materialised, selected, trace_stage
 from engine.schema import Column, Kind
-from engine.stage import NOTHING, FitContext, Learned, Part, ScoreStage
+from engine.stage import NOTHING, ColumnStage, FitContext, FitResult, Learned, Part, ScoreStage
 from engine.values import Categories, FloatArray, Values, take
 
 Progress = Callable[[int, int, str], None]
@@ -97,10 +98,11 @@ def learn(plan: Plan, data: TrainingData, progress: Progress) -> tuple[dict[str,
     for number, planned in enumerate(plan.stages):
         progress(number, len(plan.stages), planned.label)
         columns = selected(planned, state)
-        found = _learn_stage(plan, planned, columns, values, data, progress)
+        fitted = _learn_stage(plan, planned, columns, values, data, progress)
+        found, training = fitted if isinstance(fitted, tuple) else (fitted, {})
         if found is not None:
             learned[planned.label] = found
-        after, _, point = trace_stage(planned, found or NOTHING, state)
+        after, step, point = trace_stage(planned, found or NOTHING, state)
         leaves: dict[Leaf, Values] = {("input", name): column for name, column in values.items()}
         rows = len(data.y)
         if isinstance(point, FilterPoint):
@@ -131,6 +133,7 @@ def learn(plan: Plan, data: TrainingData, progress: Progress) -> tuple[dict[str,
                 scored[point.columns[i].name] = scores[: data.train, i]
         computed = interpret([node for _, node in after.values()], leaves, rows)
         values = dict(zip(after, computed, strict=True))
+        _put_training(planned, step, training, values, data.train)
         state = materialised([column for column, _ in after.values()])
     progress(len(plan.stages), len(plan.stages), "")
     return learned, Seen(features, scored, data.train, len(data.y) - data.train)
@@ -188,7 +191,7 @@ def _learn_stage(
     values: Mapping[str, Values],
     data: TrainingData,
     progress: Progress,
-) -> Learned | None:
+) -> FitResult | None:
     stage = planned.stage
     if not stage.learns():
         with in_stage(planned):
@@ -214,6 +217,49 @@ def _learn_stage(
             return stage.fit(train.columns, context)
     except UserError as error:
         raise UserError(f"stages.{planned.label}: {error}") from None
+
+
+def _put_training(
+    planned: PlannedStage,
+    step: Step,
+    training: Mapping[str, NDArray[Any]] | NDArray[Any],
+    values: dict[str, Values],
+    train: int,
+) -> None:
+    """Put what a stage says of the training rows in the place of what it computes for them.
+
+    Raises
+    ------
+    UserError
+        It isn't what the stage makes.
+    """
+    if isinstance(planned.stage, ColumnStage):  # it knows the columns by what they were called before
+        made = {old.name: new for old, new in zip(step.selected, step.made, strict=True)}
+    else:
+        made = {column.name: column for column in step.made}
+    if not isinstance(training, Mapping):
+        training = dict.fromkeys(list(made)[:1], training) if len(made) == 1 else {"": training}
+    kinds = {name: column.kind for name, column in made.items()}
+    dtypes = {Kind.NUMBER: np.dtype(np.float64), Kind.BOOLEAN: np.dtype(np.bool_)}
+    for name, found in training.items():
+        expected = dtypes.get(kinds[name]) if name in kinds else None
+        if name not in kinds:
+            message = f"for {name!r}, which is no column that it makes"
+        elif expected is None:
+            message = f"for {name!r}, a {kinds[name]}; only numbers and booleans can have others"
+        elif not isinstance(found, np.ndarray) or (found.shape, found.dtype) != ((train,), expected):
+            given = f"a {type(found).__name__}"
+            if isinstance(found, np.ndarray):
+                given = f"{found.dtype} of shape {found.shape}"
+            message = f"for {name!r} as {given}; an array of {expected} of shape ({train},) is expected"
+        else:
+            whole = np.array(values[made[name].name], dtype=expected)
+            whole[:train] = found
+            values[made[name].name] = whole
+            continue
+        raise UserError(
+            f"stages.{planned.label}: fit of {planned.stage.use!r} gave training values {message}"
+        )
 
 
 def _part(columns: Mapping[str, Values], data: TrainingData, rows: NDArray[np.int64]) -> Part:

@@ -75,6 +75,29 @@ def test_onehot_tells_unknown_from_missing() -> None:
     np.testing.assert_equal(found, {"x_a": [0.0, 1.0, math.nan, 0.0], "x_b": [1.0, 0.0, math.nan, 0.0]})
 
 
+def test_onehot_of_other_categories_on_flights(flights: dict[str, list[Any]]) -> None:
+    encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", sparse_output=False, max_categories=9)
+    column = [text for text in flights["dest"] if text is not None]
+    made = encoder.fit_transform(reshaped(column))
+    expected = dict(zip(encoder.get_feature_names_out(["dest"]), made.T.tolist(), strict=True))
+    expected["dest_other"] = expected.pop("dest_infrequent_sklearn")
+    found = run_stage("onehot", {"dest": column}, max_categories=8, unknown="other")
+    assert found == expected
+    # the rows that are asked for are those that it learned from; others are as the rare ones
+    stated = {"dest": [name.removeprefix("dest_") for name in found][:-1]}
+    again = run_stage("onehot", {"dest": ["XXX", None, "ATL"]}, categories=stated, unknown="other")
+    assert again["dest_other"] == [1.0, 0.0, 0.0]
+    assert encoder.transform(reshaped(["XXX"]))[0, -1] == 1.0
+
+
+def test_onehot_s_names_may_not_meet() -> None:
+    for data in ({"a": ["b_c"], "a_b": ["c"]}, {"a": ["other", "b"]}):
+        with pytest.raises(UserError, match=r"onehot makes two columns called 'a_(b_c|other)'"):
+            run_stage("onehot", data, unknown="other")
+    with pytest.raises(UserError, match="makes a column 'a_other', and there is one already"):
+        run_stage("onehot", {"a": ["other"]}, categories={"a": ["other"]}, unknown="other")
+
+
 # -- ordinal
 
 
@@ -101,6 +124,25 @@ def test_ordinal_with_a_given_order() -> None:
     np.testing.assert_equal(one, {"x": [0.0, 1.0, 99.0, math.nan], "y": [1.0, 0.0, 0.0, 0.0]})
     each = run_stage("ordinal", data, columns=["y", "x"], categories={"x": ["XL"], "y": ["L", "S"]})
     np.testing.assert_equal(each, {"y": [0.0, 1.0, 1.0, 1.0], "x": [-1.0, -1.0, 0.0, math.nan]})
+
+
+@pytest.mark.parametrize(("unknown", "missing"), [(-1.0, -2.0), (200.0, 199.0), (math.nan, 198.5)])
+def test_ordinal_with_numbers_for_unknown_and_missing(
+    flights: dict[str, list[Any]], unknown: float, missing: float
+) -> None:
+    column = flights["dest"][:5000]
+    column[::7] = [None] * len(column[::7])
+    known = sorted({text for text in column[:100] if text is not None})
+    encoder = OrdinalEncoder(
+        categories=[[*known, math.nan]],
+        handle_unknown="use_encoded_value",
+        unknown_value=unknown if math.isnan(unknown) else int(unknown),
+        encoded_missing_value=missing,
+    )
+    texts = reshaped([math.nan if text is None else text for text in column])
+    expected = encoder.fit(texts).transform(texts)[:, 0]
+    found = run_stage("ordinal", {"dest": column}, categories=known, unknown=unknown, missing=missing)
+    np.testing.assert_equal(found, {"dest": expected.tolist()})
 
 
 def test_learned_orders_are_each_column_s_own() -> None:
