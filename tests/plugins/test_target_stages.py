@@ -6,12 +6,14 @@ import math
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import PredefinedSplit
 from sklearn.preprocessing import TargetEncoder
 
+import engine
 from engine.errors import UserError
 from engine.registry import Registry
 from engine.schema import Kind
@@ -275,3 +277,23 @@ def test_what_woe_refuses(target: Any, options: dict[str, Any], message: str) ->
 def test_numbers_are_refused(use: str) -> None:
     with pytest.raises(UserError, match="'x' is a number, and this stage takes categories"):
         run_stage(use, {"x": [1.0]}, columns=["x"], target=[1.0])
+
+
+def test_one_column_may_be_encoded_by_several_stages() -> None:
+    """What two stages will call ``k_*`` is told apart once it is learned."""
+    data = pa.table({"k": ["a", "a", "b", None] * 5, "y": [True, False, False, True] * 5})
+    hot, target = {"use": "onehot", "columns": ["k"]}, {"use": "target_encode", "columns": ["k"]}
+    config = {
+        "name": "p",
+        "inputs": {"k": "category"},
+        "target": {"column": "y"},
+        "split": {"kind": "random", "valid": 0, "test": 0},
+        "outputs": ["k_*"],
+        "golden": 0,
+    }
+    pipeline = engine.fit(engine.Config(config | {"stages": {"hot": hot, "target": target}}), data)
+    found = pipeline.predict_one({"k": "a"})
+    assert found == {"k_a": 1.0, "k_b": 0.0, "k_target": 0.5}
+    assert pipeline.predict_one({"k": "never seen"})["k_target"] == 0.5
+    with pytest.raises(UserError, match=r"stages\.again: makes a column 'k_a', and there is one already"):
+        engine.fit(engine.Config(config | {"stages": {"hot": hot, "again": hot}}), data)
