@@ -22,12 +22,13 @@ from engine.answer.table import TableAnswerer
 from engine.compile.folding import fold_models
 from engine.compile.layout import Layout, is_passed, lay_out
 from engine.compile.program import Program
-from engine.errors import ConfigError, Mistake
+from engine.errors import ConfigError, Mistake, UserError
 from engine.expr.graph import Expr
+from engine.expr.reached import CallError
 from engine.jit.cache import why_not
 from engine.plan.guard import in_stage
 from engine.plan.plan import Plan
-from engine.plan.trace import State, Trace, initial, selected, trace, trace_stage
+from engine.plan.trace import State, Trace, calling_stages, initial, selected, trace, trace_stage
 from engine.schema import Column
 from engine.stage import NOTHING, Learned, Scorer, ScoreStage
 from engine.values import BadValue
@@ -166,7 +167,11 @@ class Pipeline:
         """The pipeline compiled for this processor; interpreted where numba can't run."""
         with self._lock:
             layout, scorers = self._running
-            return Program(layout, scorers, interpreted=self.interpreted or bool(why_not()))
+            try:
+                return Program(layout, scorers, interpreted=self.interpreted or bool(why_not()))
+            except CallError as error:
+                labels = calling_stages(self.plan, self.learned, error.called)
+                raise UserError(f"stages.{', '.join(labels)}: {error}") from error
 
     @cached_property
     def reads(self) -> tuple[str, ...]:
