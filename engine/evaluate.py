@@ -12,6 +12,7 @@ import pyarrow as pa
 from engine.errors import ConfigError, DataError, Mistake, listing
 from engine.pipeline import Pipeline
 from engine.schema import Kind
+from engine.stage import NOTHING
 from engine.training.columns import read_columns
 from engine.training.fit import predicted, score_columns
 from engine.training.metrics import evaluate_scores
@@ -136,7 +137,7 @@ def _by_learned_classes(pipeline: Pipeline, labels: Labels, y: FloatArray) -> Fl
     The classes that happen to be in this table may be fewer than the model's.
     """
     model = pipeline.trace.scores[-1].label
-    learned = pipeline.learned[model].get("classes", ())
+    learned = pipeline.learned.get(model, NOTHING).get("classes", ())
     if labels.kind is not Kind.CATEGORY:
         if predicted(pipeline) is Kind.CATEGORY:
             _check_numbered(y, len(learned))

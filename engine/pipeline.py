@@ -146,7 +146,7 @@ class Pipeline:
         found: dict[str, Scorer] = {}
         for planned in self.plan.stages:
             if isinstance(planned.stage, ScoreStage):
-                found[planned.label] = planned.stage.make_scorer(self.learned[planned.label])
+                found[planned.label] = planned.stage.make_scorer(self.learned.get(planned.label, NOTHING))
         return found
 
     @cached_property
