@@ -135,7 +135,7 @@ def learn(plan: Plan, data: TrainingData, progress: Progress) -> tuple[dict[str,
             computed = interpret([node for _, node in after.values()], leaves, rows)
         values = dict(zip(after, computed, strict=True))
         state = materialised([column for column, _ in after.values()])
-    progress(len(plan.stages), len(plan.stages), "")
+    progress(len(plan.stages), len(plan.stages), "metrics")
     return learned, Seen(features, scored, data.train, len(data.y) - data.train)
 
 
@@ -210,7 +210,9 @@ def _learn_stage(
         plan.seed,
         data.kind,
         data.classes,
-        lambda done, total, text: progress(done, total, f"{planned.label}: {text}"),
+        lambda done, total, text: progress(
+            done, total, f"{planned.label}: {text}" if text else planned.label
+        ),
     )
     try:
         with in_stage(planned):
