@@ -30,7 +30,7 @@ class Evaluation:
     rows : int
         Rows that the metrics are of.
     unlabelled : int
-        Rows without a target, left out.
+        Rows without a target, left out. None with a part: such rows are in no part.
     rejected : int
         Labelled rows that an input's policy rejects, left out: batch would not score them, either.
     filtered : int
@@ -98,7 +98,8 @@ def evaluate(
     metrics = evaluate_scores(predicted(pipeline), y, scores.astype(np.float64), names)
     filtered = sum(value.code == FILTERED for value in bad)  # such a row is refused for one reason
     rejected = int((~good).sum()) - filtered
-    return Evaluation(len(rows), int((~labels.known).sum()), rejected, filtered, metrics)
+    unlabelled = 0 if part else int((~labels.known).sum())
+    return Evaluation(len(rows), unlabelled, rejected, filtered, metrics)
 
 
 def _part(

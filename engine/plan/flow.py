@@ -301,8 +301,8 @@ def check(
 def _mistake(planned: PlannedStage, key: str, text: str, set_by: Callable[[str], str]) -> Mistake:
     where = f"stages.{planned.label}" + (f".{key}" if key else "")
     note = f"set by: {set_by(where)}"
-    if planned.place:
-        note += f"        stage defined in: {planned.place}"
+    if planned.defined:
+        note += f"        {planned.defined}"
     return Mistake(where, text, (note,))
 
 

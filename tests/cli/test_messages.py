@@ -24,7 +24,7 @@ BATCH = ("batch", "bundle=bundles/prices", "sink.path=out.parquet")
 NO_TARGET = "_target_ is refused: names come from the registry of plugins only (use: NAME)"
 CLIP = (
     "  options: columns (required), lo: float = -inf, hi: float = inf\n"
-    "  set by: command line        stage defined in: plugins/clip.py\n"
+    "  set by: command line        stage built in: plugins/clip.py\n"
 )
 
 
@@ -107,7 +107,7 @@ def refused(run: Run, *argv: str) -> str:
             (*FIT, "stages.squeeze.columns=[room]"),
             "stages.squeeze.columns: there is no column 'room'. Did you mean 'rooms'? Columns here: "
             "size: number, rooms: number, city: category, sold: timestamp, city_*: number\n"
-            "  set by: command line        stage defined in: plugins/clip.py\n",
+            "  set by: command line        stage built in: plugins/clip.py\n",
             id="column",
         ),
         pytest.param(
