@@ -1,4 +1,4 @@
-"""What all tests share: how several processes run them at once (``pytest -n auto``)."""
+"""What all tests share: how several processes run them at once (``pytest -n auto --dist worksteal``)."""
 
 from __future__ import annotations
 

@@ -192,7 +192,10 @@ def test_only_the_two_commands_are_left_out() -> None:
 
 def test_the_two_commands_install_what_they_need() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    for name, last in (("demo", ".venv/bin/engine demo"), ("test", ".venv/bin/python -m pytest")):
+    for name, last in (
+        ("demo", ".venv/bin/engine demo"),
+        ("test", ".venv/bin/python -m pytest -n auto --dist worksteal"),
+    ):
         (block,) = (b for b in blocks("README.md") if b.comments[-1:] == (f"<!-- {name} -->",))
         (extra,) = re.findall(r"'\.\[(\w+)\]'", block.text)
         assert extra == name and extra in extras
