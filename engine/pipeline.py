@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from engine.answer.refuse import refusal, reject_table
+from engine.answer.many import ManyAnswerer
 from engine.answer.row import row_answerer
 from engine.answer.table import TableAnswerer
 from engine.compile.folding import fold_models
@@ -35,10 +33,6 @@ from engine.values import BadValue
 
 if TYPE_CHECKING:
     from engine.compile.program import Program as _Program
-
-
-_LEAST = 4096
-"""Rows that are worth a thread of their own."""
 
 
 @dataclass(frozen=True)
@@ -231,15 +225,14 @@ class Pipeline:
 
     # -- many rows
 
-    def predict_many(
-        self, table: pa.Table | pa.RecordBatch, *, rejects: bool = False, threads: int = 1
-    ) -> Any:
-        """Score a table.
+    def predict_many(self, rows: Any, *, rejects: bool = False, threads: int = 1) -> Any:
+        """Score many rows, and give the answer in the form in which they come.
 
         Parameters
         ----------
-        table : pyarrow.Table or pyarrow.RecordBatch
-            Columns in any order; those that are no inputs are ignored, but for those in ``keep``.
+        rows : pyarrow.Table, RecordBatch or stream, pandas or polars DataFrame, or sequence of mapping
+            Columns in any order; those that are no inputs are ignored, but for those in ``keep``. A value in
+            a mapping is taken as `predict_one` takes it.
         rejects : bool
             Leave refused rows out and return them too, instead of raising.
         threads : int
@@ -247,49 +240,21 @@ class Pipeline:
 
         Returns
         -------
-        pyarrow.Table
-            ``keep``, then the output columns; a row for each row. With ``rejects``: a pair of that and a
-            table with the columns ``row`` (int64, from 0), ``column``, ``code`` and ``reason``.
+        pyarrow.Table, pyarrow.RecordBatchReader, pandas.DataFrame, polars.DataFrame or list of dict
+            ``keep``, then the output columns; a row for each row. A stream is scored as it is read, a frame
+            of pandas keeps its index. With ``rejects``: a pair of that and a `pyarrow.Table` with the columns
+            ``row`` (int64, from 0), ``column``, ``code`` and ``reason``.
 
         Raises
         ------
         DataError
             A column is absent or of another family; a row is refused and ``rejects`` is false.
         """
-        if not isinstance(table, pa.Table | pa.RecordBatch):
-            raise TypeError(
-                f"predict_many takes a pyarrow.Table or RecordBatch, not {type(table).__name__}: "
-                "pyarrow.table(columns), or pyarrow.Table.from_pandas(frame), makes one"
-            )
-        self.check_schema(table.schema, "the table")
-        parts, bad = [], []
-        starts = self._starts(table, threads)
-        slices = [
-            table.slice(start, stop - start) for start, stop in pairwise([*starts, max(table.num_rows, 1)])
-        ]
-        if threads > 1 and len(slices) > 1:
-            with ThreadPoolExecutor(threads) as pool:
-                results = list(pool.map(self.score_batch, slices))
-        else:
-            results = [self.score_batch(part) for part in slices]
-        for start, (out, found) in zip(starts, results, strict=True):
-            parts.append(out)
-            bad += [BadValue(b.row + start, b.column, b.code, b.message, b.fatal) for b in found]
-        refused = [b for b in bad if b.fatal] or ([] if rejects else bad)
-        if refused:
-            raise refusal(refused)
-        out = pa.Table.from_batches(parts, parts[0].schema)
-        return (out, reject_table(bad)) if rejects else out
+        return self._many.answer(rows, rejects=rejects, threads=threads)
 
-    def _starts(self, table: pa.Table | pa.RecordBatch, threads: int) -> list[int]:
-        """Where the parts of a table begin that threads take: at any row, or at one that begins a group."""
-        size = max(_LEAST, -(-table.num_rows // max(1, threads) // _LEAST) * _LEAST)
-        starts = list(range(0, max(table.num_rows, 1), size))
-        if len(starts) == 1 or not self.layout.groups:
-            return starts
-        cuts = self._table.cuts(table)
-        places = np.searchsorted(cuts, starts[1:])
-        return [0, *np.unique(cuts[places[places < len(cuts)]]).tolist()]
+    @cached_property
+    def _many(self) -> ManyAnswerer:
+        return ManyAnswerer(self.plan, self.layout, self._table)
 
     def score_batch(
         self, batch: pa.Table | pa.RecordBatch, *, text: bool = False

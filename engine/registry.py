@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.metadata
 import os
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -132,8 +134,10 @@ class Registry:
                 engine.plugins.extend(folder)
         self.folders = tuple(kept)
         """The user's folders, absolute."""
+        packages = _installed(_search_path())
         self._found = {
-            kind.name: _discover(kind, engine.plugins.BUILT_IN, self.folders) for kind in KINDS.values()
+            kind.name: _discover(kind, engine.plugins.BUILT_IN, self.folders, packages[kind.group])
+            for kind in KINDS.values()
         }
 
     def names(self, kind: str = "stage") -> list[str]:
@@ -254,8 +258,24 @@ def _told_apart(definition: Definition) -> str:
     return f"{definition.place} (built in)" if definition.origin == "built in" else definition.place
 
 
+def _search_path() -> tuple[tuple[str, int], ...]:
+    """Where packages lie, and when one was last installed or removed there."""
+    folders = [Path(folder).absolute() for folder in dict.fromkeys(sys.path)]
+    return tuple((str(folder), folder.stat().st_mtime_ns) for folder in folders if folder.exists())
+
+
+@functools.lru_cache(1)
+def _installed(_where: tuple[tuple[str, int], ...]) -> Mapping[str, Sequence[importlib.metadata.EntryPoint]]:
+    """The plugins of installed packages by their group; every package is looked through for them."""
+    every = importlib.metadata.entry_points()
+    return {kind.group: tuple(every.select(group=kind.group)) for kind in KINDS.values()}
+
+
 def _discover(
-    kind: PluginKind, built_in: Iterable[str], own: Iterable[str]
+    kind: PluginKind,
+    built_in: Iterable[str],
+    own: Iterable[str],
+    packages: Iterable[importlib.metadata.EntryPoint],
 ) -> Mapping[str, tuple[Definition, ...]]:
     found: dict[str, list[Definition]] = {}
     package = ".".join(filter(None, ("engine.plugins", kind.folder)))
@@ -266,7 +286,7 @@ def _discover(
                 module = f"{package}.{path.stem}"
                 definition = Definition(path.stem, kind.name, origin, place, module, file=str(path))
                 found.setdefault(path.stem, []).append(definition)
-    for entry in importlib.metadata.entry_points(group=kind.group):
+    for entry in packages:
         origin = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "a package"
         place = f"{origin} ({entry.value})"
         definition = Definition(entry.name, kind.name, origin, place, entry.module, entry.attr)

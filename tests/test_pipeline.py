@@ -483,8 +483,8 @@ def test_tables_that_do_not_fit() -> None:
     with pytest.raises(TypeError) as not_a_table:
         pipeline.predict_many(wrong)
     assert str(not_a_table.value) == (
-        "predict_many takes a pyarrow.Table or RecordBatch, not dict: pyarrow.table(columns), "
-        "or pyarrow.Table.from_pandas(frame), makes one"
+        "predict_many takes a pyarrow.Table, RecordBatch or stream, a pandas or polars DataFrame, or a list "
+        "of mappings, not dict; predict_one takes one mapping"
     )
 
 

@@ -32,11 +32,11 @@ import pyarrow as pa
 from engine.source import SourcePlugin, option, source
 
 
-@source("jsonl")
+@source("jlines")
 class Lines(SourcePlugin):
     '''Lines of JSON.'''
 
-    extensions = (".jsonl",)
+    extensions = (".jlines",)
 
     path: str = option(help="the file")
     skip: int = option(0, ge=0, help="lines to leave out at the top")
@@ -73,17 +73,17 @@ from engine.runtime.io.sink import FileSink
 from engine.sink import Mode, SinkPlugin, option, sink
 
 
-@sink("jsonl")
+@sink("jlines")
 class Lines(SinkPlugin):
     '''Lines of JSON.'''
 
-    extensions = (".jsonl",)
+    extensions = (".jlines",)
 
     path: str = option(help="the file")
     mode: Mode = option("error", help="what happens to a file that is there")
 
     def open(self):
-        return FileSink(Path(self.path), ".jsonl", Part, lambda schema: None, mode=self.mode)
+        return FileSink(Path(self.path), ".jlines", Part, lambda schema: None, mode=self.mode)
 
 
 class Part:
@@ -134,8 +134,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One folder for all: a process has one plugin of a name."""
     folder = tmp_path_factory.mktemp("kinds")
     for kind, name, text in (
-        ("sources", "jsonl", JSONL_SOURCE),
-        ("sinks", "jsonl", JSONL_SINK),
+        ("sources", "jlines", JSONL_SOURCE),
+        ("sinks", "jlines", JSONL_SINK),
         ("scorers", "kinds_flat", FLAT),
         ("scorers", "kinds_refuses", FLAT.replace("kinds_flat", "kinds_refuses").replace("Scores()", "'no'")),
     ):
@@ -166,7 +166,7 @@ def scoring(model: Path, own: Path | None = None, **options: Any) -> Config:
 
 def test_the_built_in_ones() -> None:
     registry = Registry()
-    assert registry.names("source") == registry.names("sink") == ["csv", "parquet"]
+    assert registry.names("source") == registry.names("sink") == ["arrow", "csv", "jsonl", "parquet"]
     assert registry.names("scorer") == ["native", "xgboost"]
     assert registry.definition("csv", "sink").place == "plugins/sinks/csv.py"
     assert registry.load("csv", "source") is not registry.load("csv", "sink")
@@ -174,8 +174,8 @@ def test_the_built_in_ones() -> None:
 
 def test_of_the_user(own: Path) -> None:
     registry = Registry([own])
-    assert registry.definition("jsonl", "source").origin == "folder"
-    assert registry.load("jsonl", "source").__module__ == "engine.plugins.sources.jsonl"
+    assert registry.definition("jlines", "source").origin == "folder"
+    assert registry.load("jlines", "source").__module__ == "engine.plugins.sources.jlines"
 
 
 def test_of_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +183,7 @@ def test_of_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-sources\nVersion: 2.0\n")
     (info / "entry_points.txt").write_text("[engine.sources]\nkinds_acme = kinds_acme:Lines\n")
-    (tmp_path / "kinds_acme.py").write_text(JSONL_SOURCE.replace('"jsonl"', '"kinds_acme"'))
+    (tmp_path / "kinds_acme.py").write_text(JSONL_SOURCE.replace('"jlines"', '"kinds_acme"'))
     monkeypatch.syspath_prepend(str(tmp_path))
     assert Registry().load("kinds_acme", "source").use == "kinds_acme"
     assert Registry().definition("kinds_acme", "source").origin == "acme-sources 2.0"
@@ -215,25 +215,25 @@ def test_a_batch_from_and_to_a_format_of_ones_own(
     own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("in.jsonl").write_text('{"x": -1}\n{"x": 1}\n{"x": null}\n')
+    Path("in.jlines").write_text('{"x": -1}\n{"x": 1}\n{"x": null}\n')
     Path("conf/pipeline").mkdir(parents=True)
     Path("conf/pipeline/p.yaml").write_text(
         "# @package _global_\ninputs: {x: {kind: number, missing: reject}}\n"
         "stages: {one: {use: clip, columns: x, lo: 0}}\n"
     )
-    given = ("pipeline=p", "--config-dir", "conf", f"plugins=[{own}]", "source.path=in.jsonl")
-    assert main(["batch", *given, "sink.path=out.jsonl", "rejects.max=1"]) == 0
-    assert Path("out.jsonl").read_text() == '{"x": 0.0}\n{"x": 1.0}\n'
+    given = ("pipeline=p", "--config-dir", "conf", f"plugins=[{own}]", "source.path=in.jlines")
+    assert main(["batch", *given, "sink.path=out.jlines", "rejects.max=1"]) == 0
+    assert Path("out.jlines").read_text() == '{"x": 0.0}\n{"x": 1.0}\n'
     assert "2" in Path("out.rejects.csv").read_text()
     assert main(["check", *given, "source.skip=-1", "source.skipp=2", "sink.path=other.csv"]) == 2
     assert capsys.readouterr().err.endswith(
         "2 mistakes in the config:\n\n"
-        "source.skipp: 'jsonl' has no option 'skipp'. Did you mean 'skip'?\n"
+        "source.skipp: 'jlines' has no option 'skipp'. Did you mean 'skip'?\n"
         "  options: path: str (required), skip: int = 0\n"
-        f"  set by: command line        source defined in: {own}/sources/jsonl.py\n\n"
-        "source.skip: 'skip' of 'jsonl' must be at least 0, not -1\n"
+        f"  set by: command line        source defined in: {own}/sources/jlines.py\n\n"
+        "source.skip: 'skip' of 'jlines' must be at least 0, not -1\n"
         "  options: path: str (required), skip: int = 0\n"
-        f"  set by: command line        source defined in: {own}/sources/jsonl.py\n"
+        f"  set by: command line        source defined in: {own}/sources/jlines.py\n"
     )
 
 
@@ -259,24 +259,24 @@ def test_mistakes_of_both_ends_at_once(
 
 def test_auto_goes_by_extension(own: Path, tmp_path: Path) -> None:
     registry = Registry([own])
-    (tmp_path / "in.jsonl").write_text('{"x": -1}\n')
-    assert open_source({"path": str(tmp_path / "in.jsonl")}, registry).rows == 1
-    assert open_sink({"path": str(tmp_path / "out.jsonl")}, registry).extension == ".jsonl"
-    assert open_sink({"path": str(tmp_path / "out"), "format": "jsonl"}, registry).is_folder
-    with pytest.raises(DataError, match=r"no format has the extension '\.xlsx'; there are .*\.csv.*\.jsonl"):
+    (tmp_path / "in.jlines").write_text('{"x": -1}\n')
+    assert open_source({"path": str(tmp_path / "in.jlines")}, registry).rows == 1
+    assert open_sink({"path": str(tmp_path / "out.jlines")}, registry).extension == ".jlines"
+    assert open_sink({"path": str(tmp_path / "out"), "format": "jlines"}, registry).is_folder
+    with pytest.raises(DataError, match=r"no format has the extension '\.xlsx'; there are .*\.csv.*\.jlines"):
         open_sink({"path": "x.xlsx"}, registry)
 
 
 def test_two_that_take_one_extension(own: Path, tmp_path: Path) -> None:
     (tmp_path / "sources").mkdir()
-    (tmp_path / "sources" / "kinds_lines.py").write_text(JSONL_SOURCE.replace('"jsonl"', '"kinds_lines"'))
-    (tmp_path / "in.jsonl").write_text('{"x": -1}\n')
+    (tmp_path / "sources" / "kinds_lines.py").write_text(JSONL_SOURCE.replace('"jlines"', '"kinds_lines"'))
+    (tmp_path / "in.jlines").write_text('{"x": -1}\n')
     registry = Registry([own, tmp_path])
-    with pytest.raises(ConfigError, match=r"jsonl, kinds_lines all take files that end in \.jsonl"):
-        open_source({"path": str(tmp_path / "in.jsonl")}, registry)
-    with pytest.raises(ConfigError, match=r"say which: source\.use=jsonl"):
+    with pytest.raises(ConfigError, match=r"jlines, kinds_lines all take files that end in \.jlines"):
+        open_source({"path": str(tmp_path / "in.jlines")}, registry)
+    with pytest.raises(ConfigError, match=r"say which: source\.use=jlines"):
         open_source({"path": str(tmp_path)}, registry)
-    assert open_source({"path": str(tmp_path / "in.jsonl"), "use": "kinds_lines"}, registry).rows == 1
+    assert open_source({"path": str(tmp_path / "in.jlines"), "use": "kinds_lines"}, registry).rows == 1
 
 
 # -- scorers
@@ -318,8 +318,10 @@ def test_the_list_has_a_section_for_each_kind(own: Path, capsys: pytest.CaptureF
     assert main(["stages", "kind=source", "--json", f"plugins=[{own}]"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert [(item["plugin"], item["name"], item["from"]) for item in listed] == [
+        ("source", "arrow", "built in"),
         ("source", "csv", "built in"),
-        ("source", "jsonl", "folder"),
+        ("source", "jlines", "folder"),
+        ("source", "jsonl", "built in"),
         ("source", "parquet", "built in"),
     ]
 
@@ -338,7 +340,7 @@ def test_one_in_full(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_schema_knows_them(own: Path) -> None:
     schema = config_schema(Registry([own]))
     source = schema["properties"]["source"]["anyOf"][0]
-    assert source["properties"]["use"]["enum"] == ["auto", "csv", "jsonl", "parquet", None]
+    assert source["properties"]["use"]["enum"] == ["auto", "arrow", "csv", "jlines", "jsonl", "parquet", None]
     assert "skip" in source["properties"]
     scorer = schema["$defs"]["stage.xgboost"]["properties"]["scorer"]["anyOf"][0]
     assert scorer == {"enum": ["auto", "kinds_flat", "kinds_refuses", "native", "xgboost"]}

@@ -47,14 +47,20 @@ class TableAnswerer:
         """The columns of a source that must be read, those to keep included."""
         return tuple(dict.fromkeys((*self._decoder.reads, *self._plan.keep)))
 
-    def score(self, batch: pa.Table | pa.RecordBatch, *, text: bool) -> tuple[pa.RecordBatch, list[BadValue]]:
-        """The output rows of a batch, and why the others are refused; see `Pipeline.score_batch`."""
+    def score(
+        self, batch: pa.Table | pa.RecordBatch, *, text: bool, known: Sequence[BadValue] = ()
+    ) -> tuple[pa.RecordBatch, list[BadValue]]:
+        """The output rows of a batch, and why the others are refused; see `Pipeline.score_batch`.
+
+        ``known`` are values that are refused already, and missing in the batch.
+        """
         decoded = (self._text_decoder if text else self._decoder).decode(batch)
         columns: Mapping[str, Values | Stored] = {**decoded.columns, **decoded.stored}
         rows = decoded.rows
         groups = self._groups(batch, text)
         kept = {name: _whole(batch.column(name)) for name in self._plan.keep}
         bad = _with_undecodable(decoded.bad, kept) if text else decoded.bad
+        bad = _with_known(bad, known) if known else bad
         where = None
         if bad:
             good = np.ones(rows, bool)
@@ -196,6 +202,13 @@ def _text_of(column: pa.Array, decoded: Values | Stored) -> pa.Array:
 def _decoded(column: pa.Array) -> pa.Array:
     """Cells of a text file as text: a column is binary where some cell was no UTF-8."""
     return column.cast(pa.string()) if pt.is_binary(column.type) else column
+
+
+def _with_known(bad: list[BadValue], known: Sequence[BadValue]) -> list[BadValue]:
+    """What is refused, each value once."""
+    cells = {(value.row, value.column) for value in known}
+    more = [value for value in bad if (value.row, value.column) not in cells]
+    return sorted([*known, *more], key=lambda value: value.row)
 
 
 def _with_undecodable(bad: list[BadValue], kept: Mapping[str, pa.Array]) -> list[BadValue]:

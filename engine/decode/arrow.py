@@ -26,6 +26,7 @@ _DAY = 86_400_000_000
 # Extension types whose values are something: as Python has them, so it is in a table.
 _EXTENSIONS = {"arrow.bool8": pa.bool_(), "arrow.json": pa.string()}
 
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _TO_MICROS = {"s": (1_000_000, 1), "ms": (1_000, 1), "us": (1, 1), "ns": (1, 1_000)}
 
 
@@ -115,9 +116,8 @@ def fits(kind: Kind, arrow: pa.DataType) -> bool:
     if pt.is_null(arrow):
         return True
     if kind is Kind.NUMBER:
-        return bool(
-            pt.is_integer(arrow) or pt.is_floating(arrow) or pt.is_decimal(arrow) or pt.is_boolean(arrow)
-        )
+        counted = pt.is_integer(arrow) or pt.is_floating(arrow) or pt.is_decimal(arrow)
+        return bool(counted or pt.is_boolean(arrow) or pt.is_duration(arrow) or pt.is_time(arrow))
     if kind is Kind.TIMESTAMP:
         return bool(pt.is_timestamp(arrow) or pt.is_date(arrow))
     return is_text(arrow)
@@ -141,13 +141,27 @@ def missing(kind: Kind, rows: int) -> NDArray[Any]:
 
 
 def numbers(array: pa.Array) -> Found:
-    """Integers, floats, decimals and booleans to float64, to nearest."""
+    """Integers, floats, decimals and booleans to float64, to nearest; durations and times in seconds."""
+    if pt.is_duration(array.type) or pt.is_time(array.type):
+        return Found(_seconds(array))
     if pt.is_decimal(array.type):
         # by way of text, as Python does: a direct cast isn't always the nearest
         array = pc.cast(array, pa.string())
     if not pt.is_float64(array.type):
         array = pc.cast(array, pa.float64(), safe=False)
     return Found(array.to_numpy(zero_copy_only=False))
+
+
+def _seconds(array: pa.Array) -> NDArray[np.float64]:
+    per_second = _PER_SECOND[array.type.unit]
+    narrow = pt.is_time32(array.type)
+    whole = array.view(pa.int32() if narrow else pa.int64()).cast(pa.int64())
+    found: NDArray[np.float64] = whole.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    found = found / per_second
+    exact = whole.fill_null(0).to_numpy()
+    for place in np.flatnonzero((exact > 2**53) | (exact < -(2**53))).tolist():
+        found[place] = int(exact[place]) / per_second  # to nearest once, not first as a float
+    return found
 
 
 def stored(array: pa.Array) -> Stored | None:

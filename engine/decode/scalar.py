@@ -7,7 +7,7 @@ with what it found for a value that is not of the kind.
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -29,6 +29,7 @@ _WHOLE = (int, np.integer)
 _DAY = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_NAIVE = datetime(1970, 1, 1)
+_SECOND = timedelta(seconds=1)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 # Numerator and denominator in µs of NumPy's fixed units.
@@ -64,14 +65,14 @@ def is_missing(value: Any) -> bool:
         return True
     try:
         differs = value != value
-        # pandas' NA answers with itself, which has no truth value
-        return differs is value or bool(differs)
+        # pandas' NA answers with itself, which has no truth value; False does, too
+        return (differs is value and value is not False) or bool(differs)
     except Exception:  # what a foreign object does when it is compared is its own affair
         return False
 
 
 def number(value: Any) -> float:
-    """A number as float64; missing is NaN.
+    """A number as float64; missing is NaN. A duration or a time of day is a number of seconds.
 
     Raises
     ------
@@ -86,6 +87,8 @@ def number(value: Any) -> float:
     """
     if isinstance(value, _FLOATS):
         return float(value)
+    if isinstance(value, np.timedelta64):  # which is a whole number to NumPy
+        return _seconds(value)
     if isinstance(value, _WHOLE):
         try:
             return float(int(value))
@@ -95,7 +98,24 @@ def number(value: Any) -> float:
         return NAN
     if isinstance(value, Decimal) and not value.is_snan():
         return float(value)
+    if isinstance(value, timedelta):
+        # pandas' own has nanoseconds
+        return _seconds(value.to_timedelta64()) if hasattr(value, "to_timedelta64") else value / _SECOND
+    if isinstance(value, time) and value.tzinfo is None:
+        since = timedelta(0, value.second, value.microsecond, 0, value.minute, value.hour)
+        return since / _SECOND
     raise ValueError(describe(value))
+
+
+def _seconds(value: np.timedelta64) -> float:
+    """A duration in seconds, to nearest."""
+    if np.isnat(value):
+        return NAN
+    unit, count = np.datetime_data(value.dtype)
+    if unit not in _UNITS:  # a month, or a number without a unit
+        raise ValueError(describe(value))
+    up, down = _UNITS[unit]
+    return int(value.view(np.int64)) * count * up / (down * 1_000_000)
 
 
 def timestamp(value: Any) -> int:
@@ -130,7 +150,7 @@ def _micros(value: Any) -> int | datetime:
     """A timestamp in µs, or the datetime that it is."""
     if isinstance(value, str):
         return parse_time(value)
-    if isinstance(value, _WHOLE) and not isinstance(value, bool):
+    if isinstance(value, _WHOLE) and not isinstance(value, bool | np.timedelta64):
         found = int(value)
         return found if found == NAT else _within(found)
     if is_missing(value):

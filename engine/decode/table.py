@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
-from engine.decode import arrow, cells, messages
+from engine.decode import arrow, cells, json_cells, messages
 from engine.decode.arrow import Found
 from engine.decode.row import looks_anyway
 from engine.errors import DataError, did_you_mean, listing
@@ -131,7 +132,8 @@ class TableDecoder:
             if kept := self._kept(item, chunks):
                 stored[item.name] = kept
                 continue
-            columns[item.name], bad = self._column(item, chunks, table.num_rows)
+            is_json = item.name in present and json_cells.is_marked(table.schema.field(item.name))
+            columns[item.name], bad = self._column(item, chunks, table.num_rows, is_json)
             refused.extend((value.row, place, value) for value in bad)
         refused.sort(key=lambda entry: entry[:2])
         needed = {name: columns[name] for name in self._needed if name not in stored}
@@ -147,20 +149,24 @@ class TableDecoder:
         return self._encoders[item.name].stored(chunks[0]) if coded and item.name in self._encoders else None
 
     def _column(
-        self, item: Input, chunks: Sequence[pa.Array], rows: int
+        self, item: Input, chunks: Sequence[pa.Array], rows: int, is_json: bool
     ) -> tuple[Values, Iterator[BadValue]]:
         texts: tuple[str, ...] = ()
         read: Callable[[pa.Array], Found]
+        module = json_cells if is_json else cells if self._parse_text else arrow
         if item.kind is Kind.NUMBER:
-            read = cells.numbers if self._parse_text else arrow.numbers
+            read = module.numbers
         elif item.kind is Kind.TIMESTAMP:
-            read = cells.timestamps if self._parse_text else arrow.timestamps
-        elif self._vocabularies is None:
-            texts = arrow.vocabulary(chunks)
-            read = arrow.Encoder(texts).codes
+            read = module.timestamps
         else:
-            texts = self._vocabularies.get(item.name, ())
-            read = (self._encoders.get(item.name) or arrow.Encoder(())).codes
+            spelt = [json_cells.texts(chunk)[0] for chunk in chunks] if is_json else chunks
+            if self._vocabularies is None:
+                texts = arrow.vocabulary(spelt)
+                codes = arrow.Encoder(texts).codes
+            else:
+                texts = self._vocabularies.get(item.name, ())
+                codes = (self._encoders.get(item.name) or arrow.Encoder(())).codes
+            read = partial(_json_codes, codes) if is_json else codes
         found = [
             Found(arrow.missing(item.kind, len(chunk))) if pt.is_null(chunk.type) else read(chunk)
             for chunk in chunks
@@ -208,7 +214,8 @@ class TableDecoder:
                 problems.append(f"{item.name}: {len(places)} columns have this name")
             elif places:
                 found = schema.field(places[0]).type
-                if not (self._parse_text or arrow.fits(item.kind, found)):
+                by_cell = self._parse_text or json_cells.is_marked(schema.field(places[0]))
+                if not (by_cell or arrow.fits(item.kind, found)):
                     problems.append(f"{item.name}: expected {_FAMILY[item.kind]}, found {found}")
             elif not item.optional:
                 absent = True
@@ -223,6 +230,12 @@ class TableDecoder:
                 problems.append(f"the file seems to be parted by {parts!r}: {given}")
             problems.append("if it may be absent: 'inputs.NAME={kind: …, optional: true}'")
         raise DataError("\n  ".join((f"{where}: the columns don't fit the pipeline's inputs", *problems)))
+
+
+def _json_codes(codes: Callable[[pa.Array], Found], array: pa.Array) -> Found:
+    texts, invalid = json_cells.texts(array)
+    found = codes(texts)
+    return Found(found.values, {**found.invalid, **invalid})
 
 
 def _chunks(table: pa.RecordBatch | pa.Table, name: str) -> Sequence[pa.Array]:

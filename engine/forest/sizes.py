@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TILE = 64
 """Rows that go through a tree together."""
-BLOCK = 256
+BLOCK = 512
 """Rows whose ranks and sums are kept together: a tree's nodes are read once for all of them."""
 MASK = BLOCK // 8
 """Bytes of a block's answers to one comparison, a bit for each row."""

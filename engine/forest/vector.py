@@ -139,7 +139,7 @@ def compare() -> Any:
 
     Nothing is compared. Of numbers with one bit more, those from k up are those with the new bit *or* the
     rest from k up; and those from k and half the range up are those with the new bit *and* the rest from k
-    up. So each further bit makes twice as many masks out of those that are there, 256 rows at a time.
+    up. So each further bit makes twice as many masks out of those that are there, a block of rows at a time.
     """
 
     def build(typingctx: Any, records: Any, count: Any, ranks: Any, tiles: Any, masks: Any, work: Any) -> Any:

@@ -13,10 +13,8 @@ import pyarrow as pa
 from engine.decode.arrow import take_rows
 from engine.errors import ConfigError, DataError, Mistake
 from engine.files import is_regular
-from engine.runtime.io.csv import CsvReader
-from engine.runtime.io.files import FORMATS, format_of
-from engine.runtime.io.formats import file_sink
-from engine.runtime.io.parquet import ParquetReader
+from engine.runtime.io.files import FORMATS
+from engine.runtime.io.formats import file_reader, file_sink
 from engine.runtime.io.sink import SinkWriter
 from engine.schema import Input
 from engine.sink import Sink
@@ -204,9 +202,8 @@ class RejectsWriter:
 
 def _is_of_rejects(path: Path) -> bool:
     """Whether a file begins with the columns that rejects have."""
-    reader = CsvReader() if format_of(path) == "csv" else ParquetReader()
     try:
-        return is_regular(path) and reader.schema(path).names[: len(_OWN)] == list(_OWN)
+        return is_regular(path) and file_reader(path).schema(path).names[: len(_OWN)] == list(_OWN)
     except (DataError, OSError):
         return False
 

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
-from engine.decode import TableDecoder
+from engine.decode import TableDecoder, json_cells
+from engine.decode.arrow import fits, is_text, plain_type
 from engine.errors import DataError, did_you_mean, listing
 from engine.schema import Input, Kind
 from engine.values import NAT, Categories, Values
@@ -67,16 +68,17 @@ def read_columns(
 def _kind_of(table: pa.Table, name: str, *, text: bool, where: str) -> Kind:
     if text:
         return _kind_of_text(table, name)
-    found = table.schema.field(name).type
-    value = found.value_type if pt.is_dictionary(found) else found
-    if pt.is_boolean(value):
+    field = table.schema.field(name)
+    if json_cells.is_marked(field) and is_text(field.type):
+        item = Input(name, Kind.TIMESTAMP, invalid="reject")
+        are_times = not TableDecoder([item], None, None).decode(table.select([name])).bad
+        return Kind.TIMESTAMP if are_times and table.column(name).null_count < len(table) else Kind.CATEGORY
+    found = plain_type(field.type)
+    if pt.is_boolean(found):
         return Kind.BOOLEAN
-    if pt.is_integer(value) or pt.is_floating(value) or pt.is_decimal(value) or pt.is_null(value):
-        return Kind.NUMBER
-    if pt.is_timestamp(value) or pt.is_date(value):
-        return Kind.TIMESTAMP
-    if pt.is_string(value) or pt.is_large_string(value) or pt.is_string_view(value):
-        return Kind.CATEGORY
+    for kind in (Kind.NUMBER, Kind.TIMESTAMP, Kind.CATEGORY):
+        if fits(kind, found):
+            return kind
     raise DataError(
         f"{where}: the column {name!r} is of type {found}; expected numbers, text, timestamps or booleans"
     )

@@ -174,7 +174,7 @@ def refused(run: Run, *argv: str) -> str:
         ),
         pytest.param(
             ("fit", "pipeline=prices"),
-            "source.path: a path is needed: a file (.parquet or .csv) or a folder\n",
+            "source.path: a path is needed: a file (.parquet or .arrow or .feather or .arrows or .csv or .jsonl or .ndjson) or a folder\n",  # noqa: E501
             id="no source",
         ),
         pytest.param(
@@ -369,7 +369,7 @@ NO_FOOTER = (
         (
             "new.txt",
             lambda whole: b"a",
-            "new.txt: no format has the extension '.txt'; there are .parquet, .csv\n",
+            "new.txt: no format has the extension '.txt'; there are .parquet, .arrow, .feather, .arrows, .csv, .jsonl, .ndjson\n",  # noqa: E501
         ),
     ],
     ids=["empty", "no Parquet", "truncated", "format"],

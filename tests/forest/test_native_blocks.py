@@ -10,8 +10,8 @@ from engine.forest.comparisons import Comparisons, compare_once
 from engine.forest.native import NativeScorer
 from tests.forest import zoo
 
-SIZES = (15, 16, 17, 31, 127, 128, 129, 271, 272, 273)
-"""Beside the rows that are walked one by one, a tile's 64, and a block's 256 with such a rest."""
+SIZES = (15, 16, 17, 31, 127, 128, 129, 527, 528, 529)
+"""Beside the rows that are walked one by one, a tile's 64, and a block's 512 with such a rest."""
 
 
 @pytest.fixture(params=zoo.MODELS)

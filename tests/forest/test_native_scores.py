@@ -16,7 +16,7 @@ from engine.jit.cache import compile_kernel
 from tests.forest import zoo
 
 GREATEST = float(np.finfo(np.float32).max)
-SIZES = (0, 1, 2, 63, 64, 65, 255, 256, 257, 1000, 4097)
+SIZES = (0, 1, 2, 63, 64, 65, 511, 512, 513, 1000, 4097)
 
 
 def native(kind: str) -> NativeScorer:

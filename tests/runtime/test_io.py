@@ -171,7 +171,10 @@ def test_a_file_of_another_family_or_without_a_column_is_named(tmp_path: Path) -
 def test_a_folder_of_two_formats_or_none(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
-    assert refusal(data) == "DIR/data: the folder holds no data files (.parquet, .csv)"
+    assert (
+        refusal(data)
+        == "DIR/data: the folder holds no data files (.parquet, .arrow, .feather, .arrows, .csv, .jsonl, .ndjson)"  # noqa: E501
+    )
     (data / "a.csv").write_text("x\n1\n")
     pq.write_table(pa.table({"x": [1]}), data / "a.parquet")
     assert refusal(data) == "DIR/data: the folder holds 1 csv and 1 parquet files; say which with source.use="
@@ -195,7 +198,7 @@ def test_a_file_that_is_empty_or_of_no_known_format(tmp_path: Path) -> None:
     (tmp_path / "a.xlsx").write_text("x")
     assert (
         refusal(tmp_path / "a.xlsx")
-        == "DIR/a.xlsx: no format has the extension '.xlsx'; there are .parquet, .csv"
+        == "DIR/a.xlsx: no format has the extension '.xlsx'; there are .parquet, .arrow, .feather, .arrows, .csv, .jsonl, .ndjson"  # noqa: E501
     )
 
 
@@ -321,8 +324,8 @@ def test_csv_refuses_columns_it_cannot_hold_before_anything_is_written(tmp_path:
             "\n  set by: the call        source built in: plugins/sources/csv.py",
         ),
         ({"use": "cvs", "path": "x"}, "source.use: there is no source 'cvs'. Did you mean 'csv'?"
-         "\n  there are: auto, csv, parquet"),
-        ({"path": None}, "source.path: a path is needed: a file (.parquet or .csv) or a folder"),
+         "\n  there are: auto, arrow, csv, jsonl, parquet"),
+        ({"path": None}, "source.path: a path is needed: a file (.parquet or .arrow or .feather or .arrows or .csv or .jsonl or .ndjson) or a folder"),  # noqa: E501
         (
             {"use": "csv", "path": "x", "delimiter": ";;"},
             "source.delimiter: expected one character, found ';;'",
@@ -335,7 +338,7 @@ def test_csv_refuses_columns_it_cannot_hold_before_anything_is_written(tmp_path:
             )
             for mark in ('"', "\r", "\n", "\0")
         ),
-        ({"use": ["a"], "path": "x"}, "source.use: expected one of auto, csv, parquet, found ['a']"),
+        ({"use": ["a"], "path": "x"}, "source.use: expected one of auto, arrow, csv, jsonl, parquet, found ['a']"),  # noqa: E501
         ([1], "source: must be a mapping such as {path: rows.parquet}, not [1]"),
     ],
 )  # fmt: skip
@@ -361,8 +364,14 @@ def test_mistakes_in_a_sink() -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"path": "x", "use": ["a"]}, "sink.use: expected one of auto, csv, parquet, found ['a']"),
-        ({"path": "x", "format": ["a"]}, "sink.format: expected one of csv, parquet, found ['a']"),
+        (
+            {"path": "x", "use": ["a"]},
+            "sink.use: expected one of auto, arrow, csv, jsonl, parquet, found ['a']",
+        ),
+        (
+            {"path": "x", "format": ["a"]},
+            "sink.format: expected one of arrow, csv, jsonl, parquet, found ['a']",
+        ),
         *(
             (
                 {"path": path},

@@ -13,7 +13,16 @@ import pyarrow as pa
 from engine.errors import DataError, did_you_mean, listing
 from engine.files import is_regular
 
-FORMATS: Mapping[str, str] = MappingProxyType({".parquet": "parquet", ".csv": "csv"})
+FORMATS: Mapping[str, str] = MappingProxyType(
+    {
+        ".parquet": "parquet",
+        ".csv": "csv",
+        ".jsonl": "jsonl",
+        ".ndjson": "jsonl",
+        ".arrow": "arrow",
+        ".feather": "arrow",
+    }
+)
 """Extensions of files that the engine itself reads and writes, and the format that each stands for."""
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from engine.runtime.io import csv, parquet
+from engine.runtime.io import csv, ipc, jsonl, parquet
 from engine.runtime.io.files import find_files, format_of
 from engine.runtime.io.sink import FileSink
-from engine.runtime.io.source import FileSource
+from engine.runtime.io.source import FileFormat, FileSource
 from engine.sink import Mode
 
 
@@ -24,6 +24,18 @@ def csv_source(path: Path, delimiter: str = ",", extensions: Iterable[str] = (".
     return FileSource(path, files, csv.CsvReader(_character(delimiter)))
 
 
+def jsonl_source(path: Path, extensions: Iterable[str] = (".jsonl",)) -> FileSource:
+    """A file of lines of JSON, or a folder of them: of the files that end so."""
+    files = find_files(path, "jsonl", dict.fromkeys(extensions, "jsonl"))[1]
+    return FileSource(path, files, jsonl.JsonlReader())
+
+
+def arrow_source(path: Path, extensions: Iterable[str] = (".arrow",)) -> FileSource:
+    """An Arrow IPC file or stream, or a folder of them: of the files that end so."""
+    files = find_files(path, "arrow", dict.fromkeys(extensions, "arrow"))[1]
+    return FileSource(path, files, ipc.IpcReader())
+
+
 def parquet_sink(path: Path, mode: Mode) -> FileSink:
     """A Parquet file, or without an extension a folder of them."""
     return FileSink(path, ".parquet", parquet.ParquetPart, parquet.check_columns, mode=mode, takes_coded=True)
@@ -35,15 +47,43 @@ def csv_sink(path: Path, mode: Mode, delimiter: str = ",") -> FileSink:
     return FileSink(path, ".csv", part, csv.check_columns, mode=mode)
 
 
+def jsonl_sink(path: Path, mode: Mode) -> FileSink:
+    """A file of lines of JSON, or without an extension a folder of them."""
+    return FileSink(path, ".jsonl", jsonl.JsonlPart, jsonl.check_columns, mode=mode)
+
+
+def arrow_sink(path: Path, mode: Mode) -> FileSink:
+    """An Arrow IPC file, or without an extension a folder of them."""
+    return FileSink(path, ".arrow", ipc.IpcPart, ipc.check_columns, mode=mode)
+
+
 def file_sink(path: Path, mode: Mode) -> FileSink:
     """A file in the format that its extension tells.
 
     Raises
     ------
     DataError
-        The extension is of none of the two.
+        The extension is of no format.
     """
-    return csv_sink(path, mode) if format_of(path) == "csv" else parquet_sink(path, mode)
+    makers = {"csv": csv_sink, "jsonl": jsonl_sink, "arrow": arrow_sink, "parquet": parquet_sink}
+    return makers[format_of(path)](path, mode)
+
+
+def file_reader(path: Path) -> FileFormat:
+    """What reads a file of the format that its extension tells.
+
+    Raises
+    ------
+    DataError
+        The extension is of no format.
+    """
+    makers: dict[str, Callable[[], FileFormat]] = {
+        "csv": csv.CsvReader,
+        "jsonl": jsonl.JsonlReader,
+        "arrow": ipc.IpcReader,
+        "parquet": parquet.ParquetReader,
+    }
+    return makers[format_of(path)]()
 
 
 def delimiter_mistakes(delimiter: str) -> Iterable[str]:

@@ -14,6 +14,8 @@ from engine.runtime.io.files import reading, writing
 
 _BUFFER = 1 << 20
 _GROUP_ROWS = 1 << 17
+_ENCODED_ROWS = 1 << 14
+"""Values that are encoded at a time; with the thousand of the default, what is done for each time counts."""
 
 
 class ParquetReader:
@@ -71,7 +73,7 @@ class ParquetPart:
         self._rows = 0
         self._writer: pq.ParquetWriter | None = None
         with writing(file):
-            self._handle = file.open("wb")
+            self._handle = pa.OSFile(str(file), "wb")
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Append rows; they reach the file a row group at a time."""
@@ -122,6 +124,7 @@ class ParquetPart:
             self._handle,
             written,
             write_page_checksum=True,
+            write_batch_size=_ENCODED_ROWS,
             use_dictionary=coded or False,
             write_statistics=measured or False,
             store_schema=False,

@@ -15,6 +15,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from engine.errors import DataError, listing
+from engine.runtime.io.durable import begin_writing_out, sync
 from engine.runtime.io.files import FORMATS, reading, writing
 from engine.sink import Mode
 
@@ -175,6 +176,7 @@ class SinkWriter:
         assert self._part is not None
         self._part.write(batch)
         self._rows += batch.num_rows
+        begin_writing_out(self._file)
 
     def files(self) -> tuple[Path, ...]:
         """The files under their final names."""
@@ -195,19 +197,19 @@ class SinkWriter:
         self._part.close()
         self._part = None
         with writing(self._sink.path):
-            _sync(self._file)
+            sync(self._file)
 
     def _commit(self) -> None:
         path, replace = self._sink.path, self._sink.mode == "replace"
         with writing(path):
             if self._sink.is_folder:
-                _sync(self._temporary)
+                sync(self._temporary)
                 self._commit_folder(replace)
             elif replace:
                 self._temporary.replace(path)
             else:
                 self._commit_new_file()
-            _sync(path.parent)
+            sync(path.parent)
 
     def _commit_new_file(self) -> None:
         """Give the file its name unless another run was faster: a rename alone would not notice."""
@@ -258,11 +260,3 @@ class SinkWriter:
         for folder in reversed(self._made):
             with suppress(OSError):  # what holds something stays
                 folder.rmdir()
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
