@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from engine.compile.emit import BLOCK, emit, model_at, record_length, stride_at
 from engine.compile.passes import Group, Root, cut, data_key, fold, group, share
 from engine.expr import called, single
-from engine.expr.graph import Expr, leaves, walk
+from engine.expr.graph import Expr
 from engine.expr.interpret import Leaf, lookup_table
+from engine.expr.walk import leaves, walk
 from engine.values import FIRST
 
 

@@ -19,7 +19,7 @@ from engine.jit.cache import Kernel, compile_kernel, kernel_name
 from engine.jit.direct import address
 from engine.jit.target import level, lower_numba
 
-_CALLED = ("batch.py", "output.py", "search.py", "sizes.py", "vector.py", "walk.py")
+_CALLED = ("batch.py", "output.py", "registers.py", "search.py", "sizes.py", "vector.py", "walk.py")
 
 _LEVELS = range(LEAST_LEVELS, MOST_LEVELS + 1)
 

@@ -14,10 +14,11 @@ from engine.answer.groups import find_runs
 from engine.decode import TableDecoder
 from engine.encode import to_arrow
 from engine.errors import ConfigError, DataError
-from engine.expr.graph import leaves
+from engine.expr.walk import leaves
+from engine.fitted import Fitted
 from engine.golden import golden_rows
-from engine.pipeline import Fitted, Pipeline
-from engine.plan.flow import check
+from engine.pipeline import Pipeline
+from engine.plan.check import check
 from engine.plan.plan import Plan
 from engine.schema import Column, Kind
 from engine.stage import NOTHING, ScoreStage
