@@ -10,7 +10,9 @@ import pyarrow as pa
 
 from engine.config.config import Config
 from engine.errors import BundleError
-from engine.pipeline import Fitted, Pipeline, prepared
+from engine.fitted import Fitted
+from engine.pipeline import Pipeline
+from engine.plan.prepare import prepared
 from engine.registry import Registry
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from engine.errors import ConfigError, DataError, Mistake, listing
 from engine.pipeline import Pipeline
 from engine.schema import Kind
+from engine.stage import NOTHING
 from engine.training.columns import read_columns
 from engine.training.fit import predicted, score_columns
 from engine.training.metrics import evaluate_scores
@@ -29,7 +30,7 @@ class Evaluation:
     rows : int
         Rows that the metrics are of.
     unlabelled : int
-        Rows without a target, left out.
+        Rows without a target, left out. None with a part: such rows are in no part.
     rejected : int
         Labelled rows that an input's policy rejects, left out: batch would not score them, either.
     filtered : int
@@ -97,7 +98,8 @@ def evaluate(
     metrics = evaluate_scores(predicted(pipeline), y, scores.astype(np.float64), names)
     filtered = sum(value.code == FILTERED for value in bad)  # such a row is refused for one reason
     rejected = int((~good).sum()) - filtered
-    return Evaluation(len(rows), int((~labels.known).sum()), rejected, filtered, metrics)
+    unlabelled = 0 if part else int((~labels.known).sum())
+    return Evaluation(len(rows), unlabelled, rejected, filtered, metrics)
 
 
 def _part(
@@ -136,7 +138,7 @@ def _by_learned_classes(pipeline: Pipeline, labels: Labels, y: FloatArray) -> Fl
     The classes that happen to be in this table may be fewer than the model's.
     """
     model = pipeline.trace.scores[-1].label
-    learned = pipeline.learned[model].get("classes", ())
+    learned = pipeline.learned.get(model, NOTHING).get("classes", ())
     if labels.kind is not Kind.CATEGORY:
         if predicted(pipeline) is Kind.CATEGORY:
             _check_numbered(y, len(learned))

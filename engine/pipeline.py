@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -20,50 +20,20 @@ from engine.answer.table import TableAnswerer
 from engine.compile.folding import fold_models
 from engine.compile.layout import Layout, is_passed, lay_out
 from engine.compile.program import Program
-from engine.errors import ConfigError, Mistake
+from engine.errors import UserError
 from engine.expr.graph import Expr
+from engine.expr.reached import CallError
+from engine.fitted import Fitted
 from engine.jit.cache import why_not
-from engine.plan.guard import in_stage
 from engine.plan.plan import Plan
-from engine.plan.trace import State, Trace, initial, selected, trace, trace_stage
+from engine.plan.prepare import prepared as prepared
+from engine.plan.trace import Trace, calling_stages, trace
 from engine.schema import Column
 from engine.stage import NOTHING, Learned, Scorer, ScoreStage
 from engine.values import BadValue
 
 if TYPE_CHECKING:
     from engine.compile.program import Program as _Program
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What is known of the data a pipeline was fitted on.
-
-    Parameters
-    ----------
-    metrics : mapping of str to float
-        On the test part (the valid or train part where there is no test).
-    rows : mapping of str to int
-        Labelled rows by part, without those that filters refuse; ``unlabelled`` ones; ``filtered`` ones, if
-        there are any.
-    golden : pyarrow.Table or None
-        Rows with their answers: struct columns ``row`` and ``answer``.
-    profile : pyarrow.Table or None
-        Distributions of inputs, features and scores on train.
-    data : mapping
-        The table's fingerprint.
-    origin : mapping of str to str
-        Platform and XGBoost where it was fitted (`engine.bundle.this_origin`); empty: here.
-    hints : tuple of str
-        What the user may not have meant, a sentence each.
-    """
-
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    rows: Mapping[str, int] = field(default_factory=dict)
-    golden: pa.Table | None = None
-    profile: pa.Table | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
-    origin: Mapping[str, str] = field(default_factory=dict)
-    hints: tuple[str, ...] = ()
 
 
 class Pipeline:
@@ -139,7 +109,7 @@ class Pipeline:
         found: dict[str, Scorer] = {}
         for planned in self.plan.stages:
             if isinstance(planned.stage, ScoreStage):
-                found[planned.label] = planned.stage.make_scorer(self.learned[planned.label])
+                found[planned.label] = planned.stage.make_scorer(self.learned.get(planned.label, NOTHING))
         return found
 
     @cached_property
@@ -160,7 +130,11 @@ class Pipeline:
         """The pipeline compiled for this processor; interpreted where numba can't run."""
         with self._lock:
             layout, scorers = self._running
-            return Program(layout, scorers, interpreted=self.interpreted or bool(why_not()))
+            try:
+                return Program(layout, scorers, interpreted=self.interpreted or bool(why_not()))
+            except CallError as error:
+                labels = calling_stages(self.plan, self.learned, error.called)
+                raise UserError(f"stages.{', '.join(labels)}: {error}") from error
 
     @cached_property
     def reads(self) -> tuple[str, ...]:
@@ -326,45 +300,6 @@ class Pipeline:
 
     def __repr__(self) -> str:
         return f"<Pipeline {self.plan.name!r} {self.version}: {len(self.plan.stages)} stages>"
-
-
-def prepared(plan: Plan) -> dict[str, Learned]:
-    """What the stages of a plan that needs no fit have: models read from files.
-
-    Raises
-    ------
-    ConfigError
-        A stage learns.
-    """
-    learners = [planned for planned in plan.stages if planned.stage.learns()]
-    if learners:
-        lines = [
-            f"stages.{planned.label}: {planned.stage.use!r} learns from data with these options"
-            for planned in learners
-        ]
-        raise ConfigError(
-            [
-                Mistake(
-                    "",
-                    "\n".join(
-                        (
-                            f"pipeline {plan.name!r} has to be fitted first, and there is no data here",
-                            *(f"  {line}" for line in lines),
-                        )
-                    ),
-                    (f"run: engine fit pipeline={plan.name} source.path=PATH   or state what they learn",),
-                )
-            ]
-        )
-    state: State = initial(plan)
-    learned: dict[str, Learned] = {}
-    for planned in plan.stages:
-        with in_stage(planned):
-            found = planned.stage.prepare(selected(planned, state))
-        if found:
-            learned[planned.label] = found
-        state, _, _ = trace_stage(planned, learned.get(planned.label, NOTHING), state)
-    return learned
 
 
 def _frozen(learned: Learned) -> Learned:

@@ -94,6 +94,12 @@ class Definition:
     attribute: str = ""
     file: str = ""
 
+    @property
+    def defined(self) -> str:
+        """The place for a mistake: a user's folder may be called ``plugins``, too."""
+        how = "built in" if self.origin == "built in" else "defined in"
+        return f"{self.kind} {how}: {self.place}"
+
 
 class Registry:
     """The plugins that a run can use.

@@ -253,7 +253,7 @@ def test_mistakes_of_both_ends_at_once(
         "sink.mode: 'mode' of 'csv' must be one of 'error', 'replace', not 'replce'."
         " Did you mean 'replace'?\n"
         "  options: path: str (required), mode: 'error' | 'replace' = 'error', delimiter: str = ','\n"
-        "  set by: command line        sink defined in: plugins/sinks/csv.py\n"
+        "  set by: command line        sink built in: plugins/sinks/csv.py\n"
     )
 
 

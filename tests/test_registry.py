@@ -134,7 +134,7 @@ def test_two_of_a_name_stop_only_who_uses_it(tmp_path: Path, monkeypatch: pytest
     own = write(tmp_path / "plugins", "clip")
     package(tmp_path / "site", "clip", "registry_acme:Clip", monkeypatch)
     registry = Registry([tmp_path / "plugins"])
-    assert build_plan(using("log1p"), registry).stage("one").place == "plugins/log1p.py"
+    assert build_plan(using("log1p"), registry).stage("one").defined == "stage built in: plugins/log1p.py"
     with pytest.raises(ConfigError) as caught:
         build_plan(using("clip"), registry)
     assert str(caught.value) == (

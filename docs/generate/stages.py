@@ -1,6 +1,6 @@
 """Writes docs/stages.md: every built-in plugin, from its docstring and options.
 
-    python docs/generate/stages.py
+python docs/generate/stages.py
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ def _options(options: Iterable[Mapping[str, Any]], is_stage: bool) -> str:
     if not is_stage:
         lines = ["| option | type | default | |", "|---|---|---|---|"]
     for option in options:
-        kind = " or ".join(f"`{shown(choice)}`" for choice in option.get("choices", ())) or f"`{option['type']}`"
+        kind = (
+            " or ".join(f"`{shown(choice)}`" for choice in option.get("choices", ())) or f"`{option['type']}`"
+        )
         signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
         bounds = ", ".join(f"{sign} {option[name]:g}" for name, sign in signs.items() if name in option)
         default = "required" if option["required"] else f"`{shown(option['default'])}`"

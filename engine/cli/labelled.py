@@ -92,7 +92,7 @@ def _table(source: Source, columns: Sequence[str], progress: Progress) -> pa.Tab
     for batch in source.batches(columns, _BATCH):
         batches.append(batch)
         done += batch.num_rows
-        progress(done, source.rows or 0, "rows read")
+        progress(done, source.rows or 0, "reading rows")
     if not batches:
         return pa.schema([source.schema.field(name) for name in columns]).empty_table()
     # a CSV file's column is binary in those batches where some of it is no UTF-8

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from engine.cli.output import tell
 
 Progress = Callable[[int, int, str], None]
-"""``progress(done, total, text)``; a total of 0 is one that nobody knows."""
+"""``progress(done, total, text)``; a total of 0 is one that nobody knows, and 0 of 0 is nothing to count."""
 
 _SECONDS = 5.0
 """Between two plain lines; a run that is over before has none."""
@@ -47,12 +47,15 @@ def _lines(what: str, unit: str) -> Progress:
             if now - last < _SECONDS:
                 return
             last = now
-        tell(f"{what}: {_counted(done, total, unit)}{' ' if text else ''}{text} ({now - began:.0f} s)")
+        said = ", ".join(part for part in (text, _counted(done, total, unit)) if part)
+        tell(f"{what}: {said or 'at work'} ({now - began:.0f} s)")
 
     return progress
 
 
 def _counted(done: int, total: int, unit: str) -> str:
+    if not done and not total:
+        return ""
     counted = f"{done:,} of {total:,}" if total else f"{done:,}"
     return f"{counted} {unit}".rstrip()
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.cli.arguments import Arguments
+from engine.cli.docstring import plain, unquoted
 from engine.cli.output import aligned, result, result_json
 from engine.errors import ConfigError, Mistake, UserError, did_you_mean, listing
 from engine.registry import KINDS, Registry
@@ -110,8 +111,8 @@ def _listed(registry: Registry, name: str, kind: str) -> dict[str, Any]:
         cls = registry.load(name, kind)
     except UserError as error:
         return found | {"error": str(error).splitlines()[0]}
-    summary = (inspect.getdoc(cls) or "").strip().split("\n", 1)[0].replace("``", "")
-    return found | {"kind": _kind(cls), "version": cls.version, "summary": summary}
+    summary = (inspect.getdoc(cls) or "").strip().split("\n", 1)[0]
+    return found | {"kind": _kind(cls), "version": cls.version, "summary": unquoted(summary)}
 
 
 def _from(item: dict[str, Any]) -> str:
@@ -137,7 +138,7 @@ def _in_full(item: dict[str, Any]) -> str:
     place = item["place"] if item["from"] in item["place"] else f"{item['place']} ({item['from']})"
     kind = item["kind"] if item["plugin"] == "stage" else item["plugin"]
     lines = [f"{item['name']}: {kind}, version {item['version']}, from {place}", ""]
-    lines += [f"  {line}".rstrip() for line in item["documentation"].splitlines()]
+    lines.append(plain(item["documentation"]))
     columns = item["columns"]
     if item["plugin"] == "stage":
         lines += ["", "columns"]
@@ -169,4 +170,4 @@ def _option(option: dict[str, Any]) -> Sequence[str]:
     default = "(required)" if option["required"] else f"= {shown(option['default'])}"
     signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
     bounds = ", ".join(f"{sign} {option[name]:g}" for name, sign in signs.items() if name in option)
-    return option["name"], f"{kind} {default}", bounds, option["change"] or "", option["help"]
+    return option["name"], f"{kind} {default}", bounds, option["change"] or "", unquoted(option["help"])

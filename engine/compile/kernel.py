@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from engine.compile.emit import BLOCK, emit, model_at, record_length, stride_at
 from engine.compile.passes import Group, Root, cut, data_key, fold, group, share
-from engine.expr import single
-from engine.expr.graph import Expr, leaves
+from engine.expr import called, single
+from engine.expr.graph import Expr
 from engine.expr.interpret import Leaf, lookup_table
+from engine.expr.walk import leaves, walk
 from engine.values import FIRST
 
 
@@ -131,6 +132,11 @@ class Kernel:
     Parameters
     ----------
     plan : KernelPlan
+
+    Raises
+    ------
+    CallError
+        numba can't compile a function that an expression calls.
     """
 
     def __init__(self, plan: KernelPlan) -> None:
@@ -138,7 +144,13 @@ class Kernel:
         from engine.jit.direct import address
 
         self.plan = plan
-        self.call = compile_kernel(plan.source)
+        try:
+            self.call = compile_kernel(plan.source)
+        except Exception:
+            for node in walk(root.expr for root in plan.roots):
+                if node.op == "call":
+                    called.array(node.data, len(node.args))  # says it of the function alone
+            raise
         self.address = address(self.call)
         self._numbers = plan.numbers
         self._integers = plan.integers

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.compile.passes import Key, Root
-from engine.expr.graph import Expr, leaves, walk
+from engine.expr.graph import Expr
+from engine.expr.walk import leaves, walk
 from engine.plan.points import ComputePoint, FilterPoint, Point, ScorePoint
 from engine.plan.trace import Trace
 from engine.schema import Column, Kind

@@ -10,17 +10,13 @@ from numpy.typing import NDArray
 
 from engine.compile.layout import Layout, Segment
 from engine.compile.passes import Key
+from engine.plan.points import DTYPES as MADE
 from engine.plan.points import ComputePoint
 from engine.schema import Kind
 from engine.stage import Scorer
 
-DTYPES: Mapping[Kind, Any] = {
-    Kind.NUMBER: np.float64,
-    Kind.BOOLEAN: np.bool_,
-    Kind.CATEGORY: np.int32,
-    Kind.TIMESTAMP: np.int64,
-}
-"""How a column of each kind lies in memory."""
+DTYPES: Mapping[Kind, Any] = {**MADE, Kind.CATEGORY: np.int32}
+"""How a column of each kind lies in memory: what stages make, and codes."""
 
 
 class Room:

@@ -29,7 +29,7 @@ class Place:
     set_by : callable
         Who set a key.
     defined : str
-        ``stage defined in: plugins/clip.py``; may be empty.
+        ``stage built in: plugins/clip.py``; may be empty.
     keys : tuple of str
         Keys allowed besides the options, which "did you mean" may name.
     first : tuple of str

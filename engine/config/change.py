@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,22 +34,42 @@ class Change:
     text: str
 
 
-def apply_changes(data: Mapping[str, Any], changes: Iterable[Change]) -> tuple[dict[str, Any], list[Mistake]]:
-    """A config after overrides, and the overrides that don't fit it. ``data`` stays as it is.
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A config after overrides.
+
+    Parameters
+    ----------
+    data : dict
+    typed : tuple of str
+        The keys that overrides set or removed; of a mapping that was merged, those in it.
+    mistakes : tuple of Mistake
+        The overrides that don't fit.
+    """
+
+    data: dict[str, Any]
+    typed: tuple[str, ...]
+    mistakes: tuple[Mistake, ...]
+
+
+def apply_changes(data: Mapping[str, Any], changes: Iterable[Change]) -> Changed:
+    """A config after overrides; ``data`` stays as it is.
 
     A mapping is merged into a mapping; anything else is replaced.
 
     Examples
     --------
-    >>> apply_changes({"split": {"kind": "time"}}, [Change("set", "split.gap", 5, "split.gap=5")])[0]
-    {'split': {'kind': 'time', 'gap': 5}}
+    >>> change = Change("set", "split", {"gap": 5}, "split={gap: 5}")
+    >>> apply_changes({"split": {"kind": "time"}}, [change])
+    Changed(data={'split': {'kind': 'time', 'gap': 5}}, typed=('split.gap',), mistakes=())
     """
     changed = copy.deepcopy(dict(data))
-    mistakes = [found for change in changes if (found := _apply(changed, change)) is not None]
-    return changed, mistakes
+    typed: list[str] = []
+    mistakes = [found for change in changes if (found := _apply(changed, change, typed)) is not None]
+    return Changed(changed, tuple(typed), tuple(mistakes))
 
 
-def _apply(data: dict[str, Any], change: Change) -> Mistake | None:
+def _apply(data: dict[str, Any], change: Change, typed: list[str]) -> Mistake | None:
     *above, last = change.key.split(".")
     holder: Any = data
     for depth, name in enumerate(above):
@@ -66,7 +86,9 @@ def _apply(data: dict[str, Any], change: Change) -> Mistake | None:
             return Mistake(change.key, f"{path} is {found}, with nothing below it", (SET_BY,))
         holder = inner
     if change.action == "remove":
+        typed.append(change.key)
         return _remove(change, holder, above, last)
+    typed += _typed(change.key, _get(holder, last), change.value)
     return _set(change, holder, last)
 
 
@@ -97,6 +119,15 @@ def _set(change: Change, holder: Any, last: str) -> Mistake | None:
         )
     holder[last] = _merged(present, change.value)
     return None
+
+
+def _typed(key: str, present: Any, value: Any) -> Iterator[str]:
+    """The keys that this value sets, where a mapping is merged."""
+    if isinstance(present, dict) and isinstance(value, dict) and present and value:
+        for name, inner in value.items():
+            yield from _typed(f"{key}.{name}", present.get(name), inner)
+    else:
+        yield key
 
 
 def _merged(present: Any, value: Any) -> Any:

@@ -98,11 +98,13 @@ def _compose(
             choices = [*choices, f"pipeline={_STORED}"]
     raw, chosen = _composed(path, choices, base)
     files = {group: found for group, name in chosen.items() if (found := _file(path, group, name, changes))}
+    if "experiment" in files:
+        files |= dict.fromkeys(_keys_of(path, f"experiment/{chosen['experiment']}"), files["experiment"])
     _raise(refuse.unknown_roots(raw, path, chosen))
-    changed, mistakes = apply_changes(raw, changes)
-    _raise(mistakes)
-    changed = {key: changed.get(key) for key in ROOT_KEYS} | {"experiment": chosen.get("experiment")}
-    data = _resolved(changed, Config({}, typed, files).set_by)
+    changed = apply_changes(raw, changes)
+    _raise(changed.mistakes)
+    merged = {key: changed.data.get(key) for key in ROOT_KEYS} | {"experiment": chosen.get("experiment")}
+    data = _resolved(merged, Config({}, typed, files, changed.typed).set_by)
     _raise(refuse.bundle(data["bundle"]))
     if need_pipeline and chosen.get("pipeline") is None and data["bundle"] is None:
         names = conf.choices(path, "pipeline")
@@ -110,7 +112,7 @@ def _compose(
         raise ConfigError([Mistake("", "no pipeline is chosen; add pipeline=NAME or bundle=PATH", notes)])
     if data["name"] is None and chosen.get("pipeline") not in (None, _STORED):
         data["name"] = Path(str(chosen["pipeline"])).name
-    return Config(data, typed, files)
+    return Config(data, typed, files, changed.typed)
 
 
 def bundle_path(overrides: Sequence[str]) -> str | None:
@@ -321,6 +323,21 @@ def _resolved(data: dict[str, Any], set_by: Callable[[str], str]) -> dict[str, A
     resolved = {str(key): value for key, value in plain.items()}
     _raise([*refuse.targets(resolved, set_by), *refuse.not_given(resolved, set_by)])
     return resolved
+
+
+def _keys_of(path: Sequence[Path], name: str) -> list[str]:
+    """The keys that a file sets by itself."""
+    found = conf.find(path, name)
+    content = yaml.safe_load(found.read_text(encoding="utf-8")) if found is not None else None
+    pending = [(str(key), value) for key, value in (content or {}).items() if key != "defaults"]
+    keys: list[str] = []
+    while pending:
+        key, value = pending.pop()
+        if isinstance(value, dict):
+            pending += [(f"{key}.{inner}", below) for inner, below in value.items()]
+        else:
+            keys.append(key)
+    return keys
 
 
 def _file(path: Sequence[Path], group: str, name: str | None, changes: Sequence[Change]) -> str | None:

@@ -9,17 +9,19 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from types import CodeType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from engine.errors import UserError
+from engine.expr.reached import CallError, name_of, python_function, reached
+
+_MOST_SAID = 300
+"""Characters of what numba says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +56,38 @@ def describe(function: Any, arity: int) -> Called:
 
     Raises
     ------
-    UserError
-        It isn't compiled by numba, can't be imported by its name, or takes another number of arguments.
+    CallError
+        It isn't compiled by numba, can't be imported by its name, takes another number of arguments, or reads
+        something that can't be followed.
     """
-    plain = getattr(function, "py_func", function)
-    if not inspect.isfunction(plain):
-        raise UserError(f"call takes a function compiled by numba.njit, not {type(function).__name__}")
-    where = f"call: {plain.__module__}.{plain.__qualname__}"
+    plain = python_function(function)
+    if plain is None:
+        raise CallError(f"call takes a function compiled by numba.njit, not {type(function).__name__}")
+    where = f"call: {name_of(plain)}"
     if "<" in plain.__qualname__ or "." in plain.__qualname__:
-        raise UserError(
+        raise CallError(
             f"{where} can't be imported by kernels: define it at the top level of the plugin's module"
         )
     module = sys.modules.get(plain.__module__)
     if plain.__module__ == "__main__" or getattr(module, plain.__name__, None) is not function:
-        raise UserError(f"{where} can't be imported by kernels: {plain.__name__!r} is something else there")
+        raise CallError(f"{where} can't be imported by kernels: {plain.__name__!r} is something else there")
     if plain is function and not _disabled():
-        raise UserError(f"{where} isn't compiled: decorate it with numba.njit")
+        raise CallError(f"{where} isn't compiled: decorate it with numba.njit")
     options = getattr(function, "targetoptions", {})
     if options.get("fastmath") or options.get("parallel"):
-        raise UserError(f"{where} has fastmath or parallel: the same row would have other bits elsewhere")
+        raise CallError(f"{where} has fastmath or parallel: the same row would have other bits elsewhere")
+    signature = inspect.signature(plain)
     try:
-        inspect.signature(plain).bind(*range(arity))
+        given = signature.bind(*range(arity)).arguments
     except TypeError as error:
-        raise UserError(f"{where} is called with {arity} numbers: {error}") from None
+        raise CallError(f"{where} is called with {arity} numbers: {error}") from None
+    if len(given) < len(signature.parameters):
+        raise CallError(
+            f"{where} is called with {arity} numbers and takes {len(signature.parameters)}: "
+            "give it those that have defaults, too"
+        )
     digest = hashlib.sha256()
-    for part in sorted(set(_reached(plain))):
+    for part in sorted(hashlib.sha256(part).digest() for part in set(reached(plain))):
         digest.update(part)
     return Called(plain.__module__, plain.__name__, digest.hexdigest())
 
@@ -93,18 +102,54 @@ def lowered(function: Any) -> Any:
 
 @cache
 def array(called: Called, arity: int) -> Callable[..., Any]:
-    """The function over float64 arrays."""
+    """The function over float64 arrays.
+
+    Raises
+    ------
+    CallError
+        numba can't compile it, or it gives no number.
+    """
     function = getattr(importlib.import_module(called.module), called.name)
     if _disabled():
         plain = getattr(function, "py_func", function)
         ready: Any = lambda *xs: float(plain(*map(np.float64, xs)))  # noqa: E731
     else:
-        import numba
-
-        ready = lowered(function)
-        ready.compile(numba.float64(*[numba.float64] * arity))
+        ready = _compiled(called, function, arity)
     each = np.frompyfunc(ready, arity, 1)
     return lambda *xs: np.asarray(each(*xs), np.float64)
+
+
+def _compiled(called: Called, function: Any, arity: int) -> Any:
+    import numba
+
+    ready = lowered(function)
+    where = f"call: {called.module}.{called.name}"
+    try:
+        ready.compile(numba.float64(*[numba.float64] * arity))
+    except Exception as error:  # numba raises others than its own, too
+        said, place = _said(error, ready.py_func)
+        raise CallError(
+            f"{where} can't be compiled by numba: {said}\n  {place}\n"
+            "  it may use numbers, tuples, NumPy arrays, math, and functions that numba compiles",
+            called,
+        ) from error
+    return ready
+
+
+def _said(error: Exception, plain: Any) -> tuple[str, str]:
+    """What numba complains about, in a line, and where."""
+    noise = ("Failed in ", "During: ", "File ", ">>>", "There are ", "- ")
+    lines = [line.strip() for line in str(error).splitlines()]
+    lines = [line for line in lines if line and not line.startswith(noise)]
+    said = lines[0] if lines else type(error).__name__
+    wrong = re.match(r"No conversion from (.+) to float64 for '\S*return_value", said)
+    if wrong:
+        said = f"it gives {wrong[1]}, and a number is expected"
+    signature = next((line.strip()[4:] for line in str(error).splitlines() if line.strip()[:4] == ">>> "), "")
+    found = getattr(error, "loc", None)
+    file, line = (found.filename, found.line) if found else (plain.__code__.co_filename, None)
+    text = f"{said} {signature}".strip()
+    return text[:_MOST_SAID], f"{file}, line {line or plain.__code__.co_firstlineno}"
 
 
 def _disabled() -> bool:
@@ -113,38 +158,3 @@ def _disabled() -> bool:
     except ImportError:
         return True
     return bool(numba.config.DISABLE_JIT)
-
-
-def _reached(function: Any) -> Iterator[bytes]:
-    """What decides on the answers of a function: sources of modules, and the values of what they import."""
-    seen: set[int] = set()
-    waiting = [function]
-    while waiting:
-        plain = waiting.pop()
-        if id(plain) in seen:
-            continue
-        seen.add(id(plain))
-        file = inspect.getsourcefile(plain)
-        yield b"source" + (Path(file).read_bytes() if file and Path(file).is_file() else b"")
-        names = set(_names(plain.__code__))
-        found = [plain.__globals__[name] for name in sorted(names) if name in plain.__globals__]
-        for module in found:  # which grows: a module may hold a module
-            if not isinstance(module, ModuleType):
-                continue
-            if module.__name__.partition(".")[0] not in (*sys.stdlib_module_names, "numpy", "numba", "scipy"):
-                found += [getattr(module, name) for name in sorted(names) if hasattr(module, name)]
-        for value in found:
-            inner = getattr(value, "py_func", value)
-            if inspect.isfunction(inner):
-                waiting.append(inner)
-            elif isinstance(value, np.ndarray | np.generic):
-                yield repr((value.dtype.str, value.shape)).encode() + value.tobytes()
-            elif isinstance(value, bool | int | float | complex | str | tuple):
-                yield repr(value).encode()
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)

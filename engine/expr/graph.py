@@ -7,7 +7,7 @@ Nothing is computed here. The same graph is compiled (`engine.compile`) and inte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from engine.expr import called
 from engine.expr.cells import Cells
+from engine.expr.describe import describe
 from engine.expr.operations import OPERATIONS
 from engine.schema import Kind
 
@@ -38,9 +39,6 @@ class Lookup:
     missing: float
     unknown: float
 
-
-LEAVES = ("input", "score", "made")
-"""The operators without operands that read a column."""
 
 Number: TypeAlias = "Expr | float | int | bool"
 
@@ -416,82 +414,3 @@ def search(x: Number, edges: Any) -> Expr:
     if len(cells.shape) != 1 or not (values[:-1] <= values[1:]).all() or np.isnan(values).any():
         raise ValueError("search takes edges in one dimension that ascend, and none that is NaN")
     return Expr("search", (as_number(x),), Kind.NUMBER, cells)
-
-
-# -- reading a graph
-
-
-def walk(roots: Iterable[Expr], stop: Callable[[Expr], bool] = lambda node: False) -> Iterator[Expr]:
-    """Every node once, operands before what uses them.
-
-    A stack instead of recursion: chains may be longer than Python's recursion limit.
-
-    Parameters
-    ----------
-    roots : iterable of Expr
-    stop : callable
-        Nodes whose operands are not visited.
-    """
-    seen: set[int] = set()
-    for root in roots:
-        stack = [(root, False)]
-        while stack:
-            node, expanded = stack.pop()
-            if expanded:
-                yield node
-            elif id(node) not in seen:
-                seen.add(id(node))
-                stack.append((node, True))
-                if not stop(node):
-                    stack.extend((arg, False) for arg in reversed(node.args))
-
-
-def leaves(roots: Iterable[Expr]) -> list[Expr]:
-    """The columns (inputs, scores, made ones) that the roots read, each once, in order of first use."""
-    found: dict[Any, Expr] = {}
-    for node in walk(roots):
-        if node.op in LEAVES:
-            found.setdefault((node.op, node.data), node)
-    return list(found.values())
-
-
-def describe(root: Expr, most: int = 2000) -> str:
-    """The expression as a person would write it, cut off after ``most`` characters."""
-    texts: dict[int, str] = {}
-    for node in walk((root,)):
-        texts[id(node)] = _describe_one(node, [texts[id(arg)] for arg in node.args])[: most + 1]
-    text = texts[id(root)]
-    return text if len(text) <= most else text[:most] + "…"
-
-
-def _describe_one(node: Expr, args: list[str]) -> str:
-    if node.op == "input":
-        return str(node.data)
-    if node.op in ("score", "made"):
-        label, index = node.data
-        return f"{label}[{index}]"
-    if node.op == "const":
-        return repr(node.data)
-    if node.op == "lookup":
-        shown = ", ".join(
-            f"{t!r}: {v:g}" for t, v in zip(node.data.texts[:3], node.data.values, strict=False)
-        )
-        more = ", …" if len(node.data.texts) > 3 else ""
-        return f"lookup({args[0]}, {{{shown}{more}}})"
-    if node.op == "choose":
-        return f"choose({args[0]}, {list(node.data[:3])!r})"
-    if node.op == "calendar":
-        return f"{node.data}({args[0]})"
-    if node.op == "single":
-        shown = ", ".join(f"{edge:g}" for edge in node.data[:3])
-        return f"single({args[0]}, [{shown}{', …' if len(node.data) > 3 else ''}])"
-    if node.op == "call":
-        return f"{node.data.name}({', '.join(args)})"
-    if node.op in ("table", "search"):
-        return f"{node.op}({' × '.join(map(str, node.data.shape))})[{', '.join(args)}]"
-    symbol = OPERATIONS[node.op].symbol
-    if symbol and len(args) == 2:
-        return f"({args[0]} {symbol} {args[1]})"
-    if symbol:
-        return f"{symbol}{args[0]}" if symbol == "-" else f"({symbol} {args[0]})"
-    return f"{node.op}({', '.join(args)})"

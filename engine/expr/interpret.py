@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from engine.expr import calendar, called
-from engine.expr.graph import LEAVES, Expr, walk
+from engine.expr.graph import Expr
 from engine.expr.operations import OPERATIONS
 from engine.expr.single import single
+from engine.expr.walk import LEAVES, walk
 from engine.schema import Kind
 from engine.values import FIRST, MISSING, NAT, Categories, Values
 

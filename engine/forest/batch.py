@@ -7,18 +7,13 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from engine.forest.vector import COMPARING, TILE, listed
+from engine.forest.sizes import BLOCK, COMPARING, CONSTANTS, PLACES, SEARCH, TILE, TREE, WORK
+from engine.forest.vector import listed
 from engine.forest.walk import answer_at
 from engine.jit.lowlevel import call, float32s, int8s, int64s, uint8s, uint32s, uint64s
 
-BLOCK = 512
-"""Rows whose ranks and sums are kept together: a tree's nodes are read once for all of them."""
 FEW = 16
 """Rows that are not worth a tile; they are walked one by one."""
-CONSTANTS = 256 * TILE
-"""Bytes at the start of the work space: every leaf number, once for each row of a tile."""
-WORK = CONSTANTS + 256 * TILE + 4 * TILE
-"""Bytes that trees of any form work in."""
 
 _listed = listed()
 _uint64 = np.uint64
@@ -103,7 +98,7 @@ def _rank(
     last = -1
     here = column
     for j in range(m[3]):
-        record = m[4] + 48 * j
+        record = m[4] + 8 * SEARCH * j
         feature = int64s(record)[0]
         if feature != last:
             last = feature
@@ -145,9 +140,9 @@ def listed_trees(trees: int, count: int, ranks: int, sums: int, work: int, sizes
     """Add trees of any form; see `engine.forest.blocks` for the records."""
     s = int64s(sizes)
     tiles, width, stride = s[0], s[1], s[2]
-    places = uint32s(work + CONSTANTS + 256 * TILE)
+    places = uint32s(work + PLACES)
     for i in range(count):
-        t = int64s(trees + 64 * i)
+        t = int64s(trees + 8 * TREE * i)
         n_splits, steps = t[3], t[4]
         answers = uint8s(work + CONSTANTS + TILE * (n_splits - 1) if n_splits else work)
         for tile in range(tiles):

@@ -14,14 +14,8 @@ from engine.forest.faults import UnsupportedError
 from engine.forest.forest import Forest
 from engine.forest.ranks import Ranks, rank
 from engine.forest.shapes import Shapes, choose_shapes
+from engine.forest.sizes import BLOCK, COMPARED, COMPARING, CONSTANTS, EXITS, MASK, TILE, TREE, WORK
 from engine.forest.trees import Trees
-
-TILE, BLOCK, MASK = 64, 512, 64
-"""The same as in the kernels, which need numba and this does not."""
-_CONSTANTS = 256 * TILE
-_COMPARING = (8 + 128) * MASK
-_WORK = _CONSTANTS + 256 * TILE + 4 * TILE
-_RECORD = 8
 
 
 @dataclass(frozen=True)
@@ -47,7 +41,7 @@ class Blocks:
     def new_work(self) -> NDArray[np.uint8]:
         """Memory for one thread."""
         made = aligned(self.work, np.uint8)
-        made[:_CONSTANTS] = np.repeat(np.arange(256, dtype=np.uint8), TILE)
+        made[:CONSTANTS] = np.repeat(np.arange(EXITS, dtype=np.uint8), TILE)
         return made
 
 
@@ -85,7 +79,7 @@ def lay_out_blocks(forest: Forest, predict: int, row: tuple[int, int]) -> Blocks
     sums = 4 * BLOCK * forest.n_groups
     margins = 64 * (forest.n_groups // 16 + 3)
     row_apart = 4 * (forest.n_features + forest.n_outputs)
-    masks_at = -(-(_WORK + ranks.n_slots * BLOCK + sums + 4 * BLOCK + margins + row_apart) // 64) * 64
+    masks_at = -(-(WORK + ranks.n_slots * BLOCK + sums + 4 * BLOCK + margins + row_apart) // 64) * 64
     context = [
         forest.n_features, forest.n_groups, forest.n_outputs, len(searches), searches.ctypes.data,
         tables.ctypes.data, questions.count, questions.table.ctypes.data, questions.answers.ctypes.data,
@@ -94,7 +88,7 @@ def lay_out_blocks(forest: Forest, predict: int, row: tuple[int, int]) -> Blocks
         single.ctypes.data, masks_at,
     ]  # fmt: skip
     return Blocks(
-        np.array(context, np.int64), masks_at + _COMPARING + MASK * layout.most_masks, shapes.depth, held
+        np.array(context, np.int64), masks_at + COMPARING + MASK * layout.most_masks, shapes.depth, held
     )
 
 
@@ -107,7 +101,7 @@ class _Layout:
 
     def __init__(self, trees: Trees, ranks: Ranks, shapes: Shapes) -> None:
         self.trees, self.ranks, self.shapes = trees, ranks, shapes
-        self.records = np.zeros((trees.n_trees, _RECORD), np.int64)
+        self.records = np.zeros((trees.n_trees, TREE), np.int64)
         self.records[:, 2] = trees.group.astype(np.int64) * 4 * BLOCK
         self.held: list[NDArray[Any]] = []
         # Splits that are no splits load the first mask, though there be none.
@@ -121,7 +115,7 @@ class _Layout:
         complete = self.shapes.complete
         for found in compare_once(self.trees, self.ranks, complete):
             if len(found.slots):
-                slots = np.zeros((len(found.slots), 6), np.int64)
+                slots = np.zeros((len(found.slots), COMPARED), np.int64)
                 slots[:, 0] = found.slots[:, 0] * BLOCK
                 slots[:, 1] = found.slots[:, 1]
                 slots[:, 2] = self._keep(found.bounds) + found.slots[:, 2]
@@ -175,7 +169,7 @@ class _Layout:
         splits = np.flatnonzero(top)[::-1]
         children = np.column_stack([left[splits], left[splits] + 1])
         place = np.zeros(len(left), np.int64)
-        place[splits] = (256 + np.arange(len(splits))) * TILE
+        place[splits] = (EXITS + np.arange(len(splits))) * TILE
         exits = children[~top[children]] if len(splits) else np.zeros(1, np.int64)
         place[exits] = np.arange(len(exits)) * TILE
         records = np.zeros((len(splits), 4), np.uint32)

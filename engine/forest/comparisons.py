@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.forest.ranks import Ranks
+from engine.forest.sizes import MASK
 from engine.forest.trees import Trees
 
-MOST = 2**13
+MOST = 2**19 // MASK
 """Masks that are kept together: half a megabyte, which the second cache holds."""
 
 

@@ -29,11 +29,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.compile.passes import fold, share
-from engine.expr.graph import Expr, leaves
+from engine.expr.graph import Expr
 from engine.expr.interpret import interpret
+from engine.expr.walk import leaves
 from engine.forest.chains import COSTLY, place, read_fill, read_limits
 from engine.forest.forest import Forest
-from engine.forest.trees import GREATEST_CATEGORY
+from engine.forest.sizes import GREATEST_CATEGORY
 from engine.schema import Kind
 from engine.values import FIRST, MISSING, UNKNOWN, Categories
 

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from engine.forest.output import EACH
+from engine.forest.sizes import LEAST_LEVELS, MOST_LEVELS
 from engine.jit.cache import Kernel, compile_kernel, kernel_name
 from engine.jit.direct import address
 from engine.jit.target import level, lower_numba
 
-_CALLED = ("batch.py", "output.py", "search.py", "trees.py", "vector.py", "walk.py")
+_CALLED = ("batch.py", "output.py", "registers.py", "search.py", "sizes.py", "vector.py", "walk.py")
 
-_LEVELS = (4, 5, 6, 7, 8)
+_LEVELS = range(LEAST_LEVELS, MOST_LEVELS + 1)
 
 _ROW = """
 
@@ -84,6 +85,7 @@ def kernel(slots, count, ranks, sums, work, told):
 
 _COMPLETE = """\
 from engine.jit.lowlevel import int64s
+from engine.forest.sizes import TREE
 from engine.forest.vector import complete
 
 evaluate = complete({level!r}, {depth})
@@ -92,7 +94,7 @@ evaluate = complete({level!r}, {depth})
 def kernel(trees, count, ranks, sums, work, told):
     s = int64s(told)
     for i in range(count):
-        t = int64s(trees + 64 * i)
+        t = int64s(trees + 8 * TREE * i)
         evaluate(t[0], t[1], s[3], sums + t[2], s[0], s[1], t[7], s[2])
 """
 

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from engine.errors import ModelError
 from engine.expr.graph import Expr
-from engine.forest.blocks import BLOCK, lay_out_blocks
+from engine.forest.blocks import lay_out_blocks
 from engine.forest.faults import UnsupportedError
 from engine.forest.fold import fold_forest
 from engine.forest.forest import Forest
 from engine.forest.kernels import block_kernel, predict_kernel, row_kernel
 from engine.forest.row import lay_out_row
+from engine.forest.sizes import BLOCK
 
 _WORTH_A_THREAD = 40_000_000
 """Rows times nodes for which a thread is started: about a quarter of a millisecond."""

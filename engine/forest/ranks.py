@@ -16,13 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.forest.keys import CategorySlots, category_slots
+from engine.forest.sizes import LEAST_LEVELS, MOST_LEVELS, SEARCH
 from engine.forest.trees import Trees
 
-MOST = 255
+MOST = 2**MOST_LEVELS - 1
 """Thresholds of one search."""
-LEAST_LEVELS = 4
-SEARCH = 6
-"""Numbers that describe a search."""
 _NEVER, _UNUSED, _FIRST = 0, 1, 2
 _LOWEST = -128
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.forest.sizes import EXITS
 from engine.forest.trees import Trees
 
 _DEEPEST = 10
 _COMPLETE, _LISTED, _STEP, _LOOK_UP = 1, 14, 640, 192
 """Costs for a tile: a split of a complete tree, of a listed one, a step of a walk, plain look-ups."""
-_MOST_EXITS = 256
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _cut(trees: Trees, height: NDArray[np.int32]) -> tuple[NDArray[np.int32], ND
     # Splits above each height: those listed, if the tree is cut there.
     above = np.repeat(total[start + length - 1], length) - total
     cost = above * _LISTED + at * _STEP + _LOOK_UP
-    cost = np.where(above < _MOST_EXITS, cost, np.inf)
+    cost = np.where(above < EXITS, cost, np.inf)
     least = np.minimum.reduceat(cost, start)
     steps = np.minimum.reduceat(np.where(cost == np.repeat(least, length), at, length.max()), start)
     return steps.astype(np.int32), least

@@ -153,7 +153,7 @@ def _reporter(progress: Progress, rounds: int) -> Any:
                 for part, metrics in evals_log.items()
                 for metric, values in metrics.items()
             ]
-            progress(epoch + 1, rounds, ", ".join(texts))
+            progress(epoch + 1, rounds, ", ".join(texts) or "rounds")
             return False
 
     return Report()

@@ -18,9 +18,7 @@ from numpy.typing import NDArray
 from engine.forest.faults import DamagedError, UnsupportedError
 from engine.forest.lists import Joined, numbers, whole
 from engine.forest.reach import breadth_first
-
-GREATEST_CATEGORY = 16_777_216
-"""Categories are numbered below this, so that float32 holds each."""
+from engine.forest.sizes import GREATEST_CATEGORY
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,4 @@
-"""Vector code that numba can't write by itself, as LLVM's generic vectors.
-
-LLVM makes AVX-512, AVX2 or anything else of it. Only looking numbers up in a small table needs an
-instruction of the processor's own (`lookup`); where there is none, the caller does it by plain loads.
-"""
+"""Vector code that numba can't write by itself: ranks, comparisons, and trees of either form."""
 
 from __future__ import annotations
 
@@ -13,90 +9,20 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-TILE = 64
-"""Rows that go through a tree together."""
+from engine.forest.registers import LANES, constant, load, load_table, lookup, plus, splat, store
+from engine.forest.sizes import BLOCK, COMPARED, EXITS, MASK, TILE
 
 _I8, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
-LANES = {"avx512": 16, "avx2": 8}
-"""Floats in a register, where `lookup` has an instruction."""
-BLOCK = 512
-"""Rows whose answers to one comparison are kept as bits of one vector."""
-MASK = BLOCK // 8
-"""Bytes of such a vector."""
-COMPARING = (8 + 128) * MASK
-"""Bytes that `compare` works in."""
 MOST_LOOKED_UP = {"avx512": 256, "avx2": 64}
 """Leaves up to which `lookup` beats plain loads."""
-
-
-def splat(builder: Any, value: Any, count: int) -> Any:
-    """A vector of one value."""
-    kind = ir.VectorType(value.type, count)
-    if isinstance(value, ir.Constant):
-        return ir.Constant(kind, [value.constant] * count)
-    first = builder.insert_element(ir.Constant(kind, ir.Undefined), value, _I32(0))
-    zeros = ir.Constant(ir.VectorType(_I32, count), [0] * count)
-    return builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), zeros)
-
-
-def constant(kind: Any, value: int, count: int) -> Any:
-    """A constant vector of one value."""
-    return ir.Constant(ir.VectorType(kind, count), [value] * count)
-
-
-def load(builder: Any, kind: Any, address: Any, align: int = 1) -> Any:
-    """What lies at an address, given as a number."""
-    return builder.load(builder.inttoptr(address, kind.as_pointer()), align=align)
-
-
-def store(builder: Any, value: Any, address: Any, align: int = 1) -> None:
-    """Put a value at an address, given as a number."""
-    builder.store(value, builder.inttoptr(address, value.type.as_pointer()), align=align)
-
-
-def plus(builder: Any, address: Any, offset: int) -> Any:
-    """An address so many bytes further."""
-    return builder.add(address, _I64(offset))
-
-
-def load_table(builder: Any, level: str, address: Any, size: int) -> list[Any]:
-    """A table of floats in registers."""
-    lanes = LANES[level]
-    kind = ir.VectorType(_F32, lanes)
-    return [load(builder, kind, plus(builder, address, 4 * i), 4) for i in range(0, max(size, lanes), lanes)]
-
-
-def lookup(builder: Any, level: str, table: list[Any], index: Any) -> Any:
-    """``table[index]`` for each lane; bits of ``index`` beyond the table's size don't count."""
-    lanes = LANES[level]
-    floats, whole = ir.VectorType(_F32, lanes), ir.VectorType(_I32, lanes)
-    module = builder.module
-    parts = table
-    bit = lanes
-    if level == "avx512" and len(table) > 1:
-        kind = ir.FunctionType(floats, [floats, whole, floats])
-        both = cgutils.get_or_insert_function(module, kind, "llvm.x86.avx512.vpermi2var.ps.512")
-        parts = [builder.call(both, [a, index, b]) for a, b in zip(table[::2], table[1::2], strict=True)]
-        bit = 2 * lanes
-    else:
-        name = "llvm.x86.avx512.permvar.sf.512" if level == "avx512" else "llvm.x86.avx2.permps"
-        one = cgutils.get_or_insert_function(module, ir.FunctionType(floats, [floats, whole]), name)
-        parts = [builder.call(one, [part, index]) for part in table]
-    while len(parts) > 1:
-        # The bit's place is the sign's, which is what a blend looks at.
-        moved = builder.shl(index, constant(_I32, 31 - (bit.bit_length() - 1), lanes))
-        high = builder.icmp_signed("<", moved, constant(_I32, 0, lanes))
-        parts = [builder.select(high, b, a) for a, b in zip(parts[::2], parts[1::2], strict=True)]
-        bit *= 2
-    return parts[0]
 
 
 def search(level: str, levels: int) -> Any:
     """A function that ranks a column among ``2**levels - 1`` sorted thresholds, laid out as a heap.
 
     ``f(table, column, left, right, highest, count)``: writes the ranks (less 128) of ``count`` float32, a
-    multiple of `TILE`, to ``left``, where a missing value has rank 0, and to ``right``, where it has rank
-    ``highest``.
+    multiple of `sizes.TILE`, to ``left``, where a missing value has rank 0, and to ``right``, where it has
+    rank ``highest``.
     """
 
     def build(
@@ -142,7 +68,7 @@ def compare() -> Any:
     bits they have; the address of the comparisons' bounds (uint8, sorted), each less half the range where it
     is not in the lower half; how many are in the lower half, how many not; where the first one's mask goes.
     A mask has a bit for each row of a `BLOCK`, 1 where the row goes right: where its rank is not less than
-    the bound. ``work`` has `COMPARING` bytes.
+    the bound. ``work`` has `sizes.COMPARING` bytes.
 
     Nothing is compared. Of numbers with one bit more, those from k up are those with the new bit *or* the
     rest from k up; and those from k and half the range up are those with the new bit *and* the rest from k
@@ -163,9 +89,9 @@ def compare() -> Any:
                 return builder.add(address, builder.mul(number, _I64(MASK)))
 
             with each(count) as loop:
-                record = builder.add(records, builder.mul(loop.index, _I64(48)))
+                record = builder.add(records, builder.mul(loop.index, _I64(8 * COMPARED)))
                 slot, n_bits, bounds, n_low, n_high, first = (
-                    load(builder, _I64, plus(builder, record, 8 * i), 8) for i in range(6)
+                    load(builder, _I64, plus(builder, record, 8 * i), 8) for i in range(COMPARED)
                 )
                 _store_bits(builder, builder.add(ranks, slot), tiles, bits)
                 store(builder, ones, known, MASK)
@@ -317,11 +243,11 @@ def _add_leaves_plainly(builder: Any, table: Any, index: Any, out: Any) -> None:
 
 
 def listed(rows: int = TILE) -> Any:
-    """A function that finds the leaf of a block of rows in a tree of any form, with at most 256 leaves.
+    """A function that finds the leaf of a block of rows in a tree of any form, with at most `EXITS` leaves.
 
     ``f(records, count, ranks, work)``: four uint32 for every split, children first: where its slot lies, four
     copies of its bound, and where in ``work`` the answers of its children lie: a leaf's own number, or what
-    an earlier split found. The answers of split i go to ``(256 + i) * rows``.
+    an earlier split found. The answers of split i go to ``(EXITS + i) * rows``.
     """
 
     def build(typingctx: Any, records: Any, count: Any, ranks: Any, work: Any) -> Any:
@@ -335,7 +261,7 @@ def listed(rows: int = TILE) -> Any:
                 for byte in (8, 12):
                     offset = builder.zext(load(builder, _I32, plus(builder, record, byte), 4), _I64)
                     sides.append(load(builder, vector, builder.add(work, offset), rows))
-                place = builder.add(work, builder.mul(plus(builder, loop.index, 256), _I64(rows)))
+                place = builder.add(work, builder.mul(plus(builder, loop.index, EXITS), _I64(rows)))
                 store(builder, builder.select(less, *sides), place, rows)
             return context.get_dummy_value()
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from engine.forest.trees import GREATEST_CATEGORY
+from engine.forest.sizes import GREATEST_CATEGORY
 from engine.jit.lowlevel import call, float32s, int32s, int64s, stack, uint8s, uint64s
 
 PREDICTED = 17

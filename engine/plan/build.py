@@ -57,7 +57,7 @@ def build_plan(config: Config, registry: Registry | None = None) -> Plan:
     if read.mistakes:
         raise ConfigError(read.mistakes)
     plan = dataclasses.replace(plan, config=_canonical(plan))
-    from engine.plan.flow import check
+    from engine.plan.check import check
 
     mistakes = check(plan, config.set_by)
     if mistakes:

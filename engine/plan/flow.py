@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.errors import Mistake, UserError, did_you_mean, listing
+from engine.errors import UserError, listing
 from engine.plan.guard import in_stage
 from engine.plan.plan import Plan, PlannedStage
 from engine.plan.points import DTYPES
@@ -240,73 +240,12 @@ def input_columns(plan: Plan) -> tuple[Column, ...]:
 
 
 def follow(plan: Plan) -> list[Step]:
-    """The steps of a plan that `check` finds no mistake in."""
+    """The steps of a plan that `engine.plan.check.check` finds no mistake in."""
     columns, steps = input_columns(plan), []
     for planned in plan.stages:
         steps.append(advance(planned, columns, target_kind(plan)))
         columns = steps[-1].columns
     return steps
-
-
-def check(
-    plan: Plan,
-    set_by: Callable[[str], str],
-    target: Kind | None = None,
-    classes: Sequence[str] = (),
-) -> list[Mistake]:
-    """Every mistake in the way columns go through the stages.
-
-    After a stage with a mistake the columns are no longer known, so the rest is not judged.
-
-    Parameters
-    ----------
-    plan : Plan
-    set_by : callable
-        Who set a key of the config.
-    target : Kind or None
-        The target's kind, and its classes, once the data told.
-    classes : sequence of str
-    """
-    target = target or target_kind(plan)
-    columns = input_columns(plan)
-    steps: list[Step] = []
-    mistakes = [
-        _mistake(
-            planned, "by", f"there is no input {by!r}.{did_you_mean(by, [c.name for c in columns])}", set_by
-        )
-        for planned, by in grouping(plan)
-        if by is not None and by not in {c.name for c in columns}
-    ]
-    if mistakes:
-        return mistakes
-    for planned in plan.stages:
-        try:
-            step = advance(planned, columns, target, classes)
-        except StageError as error:
-            return [_mistake(planned, key, text, set_by) for key, text in error.found]
-        except UserError as error:
-            return [_mistake(planned, "", str(error), set_by)]
-        steps.append(step)
-        columns = step.columns
-    if plan.outputs is not None:
-        _, problems = select(plan.outputs, columns, tuple(Kind)) if plan.outputs else ([], [])
-        mistakes += [Mistake("outputs", problem, (f"set by: {set_by('outputs')}",)) for problem in problems]
-    if not mistakes:
-        twice = sorted(set(plan.keep) & {c.name for c in output_columns(plan, steps)})
-        if twice:
-            makers = [step.label for step in steps if twice[0] in {c.name for c in step.made}]
-            made = f", which {makers[-1]!r} makes" if makers else ""
-            message = f"{twice[0]!r} is an output column already{made}: remove it from keep"
-            mistakes.append(Mistake("keep", message, (f"set by: {set_by('keep')}",)))
-    return mistakes
-
-
-def _mistake(planned: PlannedStage, key: str, text: str, set_by: Callable[[str], str]) -> Mistake:
-    where = f"stages.{planned.label}" + (f".{key}" if key else "")
-    note = f"set by: {set_by(where)}"
-    if planned.place:
-        note += f"        stage defined in: {planned.place}"
-    return Mistake(where, text, (note,))
 
 
 def output_columns(plan: Plan, steps: Sequence[Step]) -> list[Column]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engine.errors import EngineError, UserError
+from engine.expr.reached import CallError
 from engine.plan.plan import PlannedStage
 
 
@@ -26,7 +27,8 @@ def in_stage(planned: PlannedStage) -> Iterator[None]:
         With the file and line. An error of a built-in stage is a bug of the engine, and passes.
     """
     try:
-        yield
+        with calling(planned):
+            yield
     except EngineError:
         raise
     except Exception as error:
@@ -39,6 +41,20 @@ def in_stage(planned: PlannedStage) -> Iterator[None]:
             f"stages.{planned.label}: the stage {planned.stage.use!r} failed: "
             f"{type(error).__name__}: {error}{place}"
         ) from error
+
+
+@contextmanager
+def calling(planned: PlannedStage) -> Iterator[None]:
+    """Name the stage whose function can't be called by expressions.
+
+    Raises
+    ------
+    UserError
+    """
+    try:
+        yield
+    except CallError as error:
+        raise UserError(f"stages.{planned.label}: {error}") from error
 
 
 def _is_built_in(file: str) -> bool:

@@ -72,7 +72,7 @@ class PlannedStage:
         Empty: the stage's own naming.
     drop : bool
         Whether the selected columns go.
-    place : str
+    defined : str
         Where the stage is defined, for messages.
     """
 
@@ -81,7 +81,7 @@ class PlannedStage:
     columns: tuple[str, ...] = ()
     into: str = ""
     drop: bool = False
-    place: str = ""
+    defined: str = ""
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,7 @@ def _planned(read: Reader, one: _Declared, registry: Registry) -> PlannedStage |
     where = f"stages.{one.label}"
     try:
         cls = registry.load(one.use)
-        defined = registry.definition(one.use).place
+        defined = registry.definition(one.use).defined
     except PluginError as error:
         first, *rest = str(error).splitlines()
         read.wrong(f"{where}.use", first, *(line.strip() for line in rest))
@@ -147,7 +147,7 @@ def _planned(read: Reader, one: _Declared, registry: Registry) -> PlannedStage |
         where,
         one.use,
         read.set_by,
-        f"stage defined in: {defined}",
+        defined,
         keys=tuple(key for key in COMMON_KEYS if cls.selects or key != "columns"),
         first=("columns (required)",) if needs_columns else (),
     )
@@ -183,6 +183,6 @@ def _columns_fit(
         message = "a column's name is empty" if columns else "it names no column"
     else:
         return True
-    note = f"set by: {read.set_by(where)}        stage defined in: {defined}"
+    note = f"set by: {read.set_by(where)}        {defined}"
     read.mistakes.append(Mistake(where, message, (note,)))
     return False

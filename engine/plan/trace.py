@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import UserError, did_you_mean, listing
+from engine.expr.called import Called
 from engine.expr.graph import Expr, as_expr, as_number
+from engine.expr.walk import walk
 from engine.plan.flow import (
     StageError,
     Step,
@@ -209,6 +211,22 @@ def trace(plan: Plan, learned: Mapping[str, Learned]) -> Trace:
             raise UserError("\n".join(f"outputs: {problem}" for problem in problems))
     outputs = tuple(state[column.name] for column in output_columns(plan, steps))
     return Trace(tuple(steps), tuple(points), outputs, state)
+
+
+def calling_stages(plan: Plan, learned: Mapping[str, Learned], called: Called) -> list[str]:
+    """The labels of the stages whose expressions call a function."""
+    state: State = initial(plan)
+    found: list[str] = []
+    nodes: list[Expr] = []
+    for planned in plan.stages:
+        known = {id(node) for node in walk(nodes)}
+        state, _, point = trace_stage(planned, learned.get(planned.label, NOTHING), state)
+        nodes += [node for _, node in state.values()]
+        nodes += point.reads if isinstance(point, FilterPoint) else ()
+        new = (node for node in walk(nodes) if id(node) not in known)
+        if any(node.op == "call" and node.data == called for node in new):
+            found.append(planned.label)
+    return found
 
 
 def _renamed(column: Column, name: str) -> Column:

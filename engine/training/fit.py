@@ -14,13 +14,14 @@ from engine.answer.groups import find_runs
 from engine.decode import TableDecoder
 from engine.encode import to_arrow
 from engine.errors import ConfigError, DataError
-from engine.expr.graph import leaves
+from engine.expr.walk import leaves
+from engine.fitted import Fitted
 from engine.golden import golden_rows
-from engine.pipeline import Fitted, Pipeline
-from engine.plan.flow import check
+from engine.pipeline import Pipeline
+from engine.plan.check import check
 from engine.plan.plan import Plan
 from engine.schema import Column, Kind
-from engine.stage import ScoreStage
+from engine.stage import NOTHING, ScoreStage
 from engine.training.columns import is_missing, read_columns
 from engine.training.learn import Progress, Seen, TrainingData, learn
 from engine.training.metrics import evaluate_scores
@@ -150,7 +151,7 @@ def predicted(pipeline: Pipeline) -> Kind:
     label = pipeline.trace.scores[-1].label
     stage = pipeline.plan.stage(label).stage
     assert isinstance(stage, ScoreStage)
-    return stage.predicts(pipeline.learned[label])
+    return stage.predicts(pipeline.learned.get(label, NOTHING))
 
 
 def scores_of(

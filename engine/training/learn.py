@@ -14,7 +14,7 @@ from engine.answer.groups import find_runs
 from engine.errors import DataError, UserError
 from engine.expr.interpret import Leaf, interpret
 from engine.plan.flow import Step
-from engine.plan.guard import in_stage
+from engine.plan.guard import calling, in_stage
 from engine.plan.plan import Plan, PlannedStage
 from engine.plan.points import ComputePoint, FilterPoint, ScorePoint
 from engine.plan.trace import State, initial, materialised, selected, trace_stage
@@ -107,7 +107,9 @@ def learn(plan: Plan, data: TrainingData, progress: Progress) -> tuple[dict[str,
         rows = len(data.y)
         if isinstance(point, FilterPoint):
             refused = np.zeros(rows, bool)
-            for holds in interpret(point.reads, leaves, rows):
+            with calling(planned):
+                conditions = interpret(point.reads, leaves, rows)
+            for holds in conditions:
                 refused |= np.asarray(holds)
             if refused.any():
                 data = data.at(np.flatnonzero(~refused))
@@ -131,11 +133,12 @@ def learn(plan: Plan, data: TrainingData, progress: Progress) -> tuple[dict[str,
             for i in range(scores.shape[1]):
                 leaves["score", (planned.label, i)] = scores[:, i]
                 scored[point.columns[i].name] = scores[: data.train, i]
-        computed = interpret([node for _, node in after.values()], leaves, rows)
+        with calling(planned):
+            computed = interpret([node for _, node in after.values()], leaves, rows)
         values = dict(zip(after, computed, strict=True))
         _put_training(planned, step, training, values, data.train)
         state = materialised([column for column, _ in after.values()])
-    progress(len(plan.stages), len(plan.stages), "")
+    progress(len(plan.stages), len(plan.stages), "metrics")
     return learned, Seen(features, scored, data.train, len(data.y) - data.train)
 
 
@@ -210,7 +213,9 @@ def _learn_stage(
         plan.seed,
         data.kind,
         data.classes,
-        lambda done, total, text: progress(done, total, f"{planned.label}: {text}"),
+        lambda done, total, text: progress(
+            done, total, f"{planned.label}: {text}" if text else planned.label
+        ),
     )
     try:
         with in_stage(planned):

@@ -160,6 +160,8 @@ def test_evaluate_all_rows_or_the_part_that_fit_held_out(run: Run) -> None:
     part = json.loads(run(*given, "split.part=test", conf=False).out)
     assert part["metrics"] == pytest.approx(fitted["metrics"])
     assert part["rows"] == fitted["rows"]["test"]
+    assert part["unlabelled"] == 0  # rows without a target are in no part
+    assert "target is missing" not in run(*given[:-1], "split.part=test", conf=False).err
     everything = json.loads(run(*given, conf=False).out)
     assert (everything["rows"], everything["unlabelled"]) == (392, 8)
 

@@ -25,7 +25,7 @@ NO_TARGET = "_target_ is refused: names come from the registry of plugins only (
 CLIP = (
     "  options: columns (required), lo: float = -inf, hi: float = inf, "
     "quantiles: list[float | None] | None = null\n"
-    "  set by: command line        stage defined in: plugins/clip.py\n"
+    "  set by: command line        stage built in: plugins/clip.py\n"
 )
 
 
@@ -108,7 +108,7 @@ def refused(run: Run, *argv: str) -> str:
             (*FIT, "stages.squeeze.columns=[room]"),
             "stages.squeeze.columns: there is no column 'room'. Did you mean 'rooms'? Columns here: "
             "size: number, rooms: number, city: category, sold: timestamp, city_*: number\n"
-            "  set by: command line        stage defined in: plugins/clip.py\n",
+            "  set by: command line        stage built in: plugins/clip.py\n",
             id="column",
         ),
         pytest.param(

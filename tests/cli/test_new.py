@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import shlex
@@ -30,17 +32,24 @@ def _plugins_of_one_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             del sys.modules[name]
 
 
-def type_in(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
-    """Run what `engine new` says to type, by this environment's Python."""
-    for part in command.split(" && "):
-        words = shlex.split(part)
-        if words[0] == "cd":
-            folder = folder / words[1]
-            continue
-        argv = ["-m", "engine", *words[1:]] if words[0] == "engine" else words[1:]
-        ran = subprocess.run([sys.executable, *argv], cwd=folder, capture_output=True, text=True, check=False)
-        assert ran.returncode == 0, f"{part}\n{ran.stdout}\n{ran.stderr}"
-    return ran
+_TYPED = """
+import shlex, sys
+from engine.cli.main import main
+
+for line in sys.argv[1:]:
+    if main(shlex.split(line)[1:]) != 0:
+        sys.exit(line)
+"""
+
+
+def type_in(folder: Path, *lines: str) -> str:
+    """Run what `engine new` says to type: in one process, which starts once."""
+    programs = {line.split()[0] for line in lines}
+    assert programs in ({"engine"}, {"python"}), lines
+    argv = ["-c", _TYPED, *lines] if programs == {"engine"} else shlex.split(lines[0])[1:]
+    ran = subprocess.run([sys.executable, *argv], cwd=folder, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, f"{lines}\n{ran.stdout}\n{ran.stderr}"
+    return ran.stdout
 
 
 def begin(*argv: str, capsys: pytest.CaptureFixture[str]) -> dict[str, list[str]]:
@@ -49,17 +58,37 @@ def begin(*argv: str, capsys: pytest.CaptureFixture[str]) -> dict[str, list[str]
     return found
 
 
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, dict[str, list[str]]]]:
+    """A folder in which a stage of each kind was begun, by kind what was said, and all their tests passed."""
+    folder = tmp_path_factory.mktemp("begun")
+    said: dict[str, dict[str, list[str]]] = {}
+    for kind in KINDS:
+        printed = io.StringIO()
+        with contextlib.chdir(folder), contextlib.redirect_stdout(printed):
+            assert main(["new", "stage", f"own_{kind}", f"kind={kind}", "--json"]) == 0
+        said[kind] = json.loads(printed.getvalue())
+    tests = [found["commands"][0].removeprefix("python -m pytest ") for found in said.values()]
+    passed = type_in(folder, f"python -m pytest -rp {' '.join(tests)}")
+    for test in tests:
+        assert f"PASSED {test}::" in passed
+    return folder, said
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stage_of_each_kind(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kind: str,
+    begun: tuple[Path, dict[str, dict[str, list[str]]]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    folder, said = begun
+    monkeypatch.chdir(folder)
     name = f"own_{kind}"
-    found = begin("stage", name, f"kind={kind}", capsys=capsys)
-    assert [Path(file).suffix for file in found["files"]] == [".py", ".py", ".yaml", ".csv"]
-    assert all((tmp_path / file).is_file() for file in found["files"])
-    test, use = found["commands"]
-    type_in(tmp_path, test)
+    files, (test, use) = said[kind]["files"], said[kind]["commands"]
+    assert [Path(file).suffix for file in files] == [".py", ".py", ".yaml", ".csv"]
+    assert all((folder / file).is_file() for file in files)
+    assert test == f"python -m pytest tests/test_{name}.py"
     assert main(shlex.split(use)[1:]) == 0
     given = ["--config-dir", "conf", f"pipeline={name}"]
     if kind == "score":
@@ -86,14 +115,13 @@ def test_a_project(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     run, test = begin("project", "houses", capsys=capsys)["commands"]
-    type_in(tmp_path, run)
     project = tmp_path / "houses"
-    assert "passed" in type_in(project, test).stdout
     readme = (project / "README.md").read_text()
     lines = [line for line in readme.splitlines() if line.startswith("engine ")]
     assert len(lines) == 4
-    for line in lines:
-        type_in(project, line)
+    assert run == f"cd houses && {lines[0]}"
+    type_in(project, *lines)
+    assert "passed" in type_in(project, test)
 
 
 def test_a_stage_goes_into_the_project_around_it(

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 import engine
 from engine.config.config import Config
-from engine.expr.graph import Expr, as_number, describe, exp, log, log1p, maximum, minimum, sqrt
+from engine.expr.describe import describe
+from engine.expr.graph import Expr, as_number, exp, log, log1p, maximum, minimum, sqrt
 from engine.expr.graph import single as single_expr
 from engine.expr.interpret import interpret
 from engine.expr.single import ceiling, single

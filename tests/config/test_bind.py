@@ -20,7 +20,7 @@ PLACE = Place(
     "stages.squeeze",
     "clip",
     lambda key: "command line",
-    "stage defined in: plugins/clip.py",
+    "stage built in: plugins/clip.py",
     keys=("use", "columns"),
     first=("columns (required)",),
 )
@@ -59,7 +59,7 @@ def test_unknown_option() -> None:
         "stages.squeeze.hgh: 'clip' has no option 'hgh'. Did you mean 'hi'?\n"
         "  options: columns (required), lo: float = -inf, hi: float = inf, "
         "quantiles: list[float | None] | None = null\n"
-        "  set by: command line        stage defined in: plugins/clip.py"
+        "  set by: command line        stage built in: plugins/clip.py"
     )
 
 
@@ -74,7 +74,7 @@ def test_wrong_type() -> None:
         "stages.squeeze.hi: 'hi' of 'clip' must be a number, not the text 'high'\n"
         "  options: columns (required), lo: float = -inf, hi: float = inf, "
         "quantiles: list[float | None] | None = null\n"
-        "  set by: command line        stage defined in: plugins/clip.py"
+        "  set by: command line        stage built in: plugins/clip.py"
     )
 
 

@@ -135,6 +135,10 @@ def test_an_experiment_lies_over_the_pipeline(mine: Path) -> None:
     assert (config["name"], config["experiment"], config["seed"]) == ("mine", "best", 3)
     assert config["stages"]["squeeze"]["lo"] == 5
     assert config["source"] == {"use": "auto", "path": "there.csv"}
+    for key in ("stages.squeeze.lo", "source.path"):
+        assert config.set_by(key) == "own/experiment/best.yaml"
+    assert config.set_by("stages.squeeze.hi") == "own/pipeline/mine.yaml"
+    assert config.set_by("seed") == "command line"
 
 
 def test_null_chooses_nothing() -> None:
@@ -321,6 +325,35 @@ def test_unknown_root_key_in_a_file(mine: Path) -> None:
     lines = mistake("pipeline=typo", config_dir=mine).splitlines()
     assert lines[0] == "stagse: no such key 'stagse'. Did you mean 'stages'?"
     assert lines[-1] == "  set by: own/pipeline/typo.yaml"
+
+
+@pytest.mark.parametrize(
+    ("override", "typed", "others"),
+    [
+        ("stages.squeeze={use: log1p}", ["use"], ["lo", "hi", "columns"]),
+        ("stages={squeeze: {lo: 1, into: x}}", ["lo", "into"], ["use", "hi"]),
+        ("stages.squeeze.hi=5", ["hi"], ["lo", "use"]),
+        ("stages.squeeze.columns.0=distance", ["columns", "columns[0]"], ["hi"]),
+        ("~stages.squeeze.hi", ["hi"], ["lo"]),
+        ("+stages.squeeze.drop=true", ["drop"], ["lo"]),
+    ],
+)
+def test_who_set_an_option_of_a_stage(override: str, typed: list[str], others: list[str]) -> None:
+    config = compose(["pipeline=flights", override])
+    assert {config.set_by(f"stages.squeeze.{key}") for key in typed} == {"command line"}
+    assert {config.set_by(f"stages.squeeze.{key}") for key in others} == {"conf/pipeline/flights.yaml"}
+    assert config.set_by("stages.squeeze") == "command line"
+    assert config.set_by("stages.fill") == config.set_by("stages.fill.columns") == config.set_by("split.kind")
+
+
+def test_who_set_what_is_new_or_no_mapping() -> None:
+    added = compose(["pipeline=flights", "+stages.x={use: expr, value: {deep: 1}}", "seed=3", "keep=[a, b]"])
+    for key in ("stages.x", "stages.x.value.deep", "seed", "keep", "keep[1]"):
+        assert added.set_by(key) == "command line"
+    assert added.set_by("stages.fill.strategy") == "conf/pipeline/flights.yaml"
+    assert (
+        compose(["pipeline=flights", "split={gap: 5}"]).set_by("split.kind") == "conf/pipeline/flights.yaml"
+    )
 
 
 # -- mistakes: overrides

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.expr.graph import Expr, describe, leaves, log1p, where
+from engine.expr.describe import describe
+from engine.expr.graph import Expr, log1p, where
 from engine.expr.interpret import interpret
+from engine.expr.walk import leaves
 from engine.schema import Kind
 from engine.values import NAT, Categories
 

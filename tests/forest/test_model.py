@@ -121,7 +121,7 @@ def test_garbage() -> None:
             b"binf" + bytes(99),
             "it is XGBoost's old binary format; load it with XGBoost < 3.1 and save it again",
         ),
-        (gzip.compress(b"x"), "it is compressed by gzip; unpack it first"),
+        (gzip.compress(b"x", mtime=0), "it is compressed by gzip; unpack it first"),
         (
             b"version https://git-lfs.github.com/spec/v1",
             "it is a Git LFS pointer, not the file itself; run `git lfs pull`",

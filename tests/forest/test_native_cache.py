@@ -40,6 +40,23 @@ print(json.dumps([score, status, "xgboost" in sys.modules, pipeline.explain()]))
 """
 
 
+_NAMES = """
+import json, pathlib, sys
+from engine.forest import batch, output, search, vector, walk
+made_of = [m.__file__ for n, m in sys.modules.items() if n.startswith(("engine.forest.", "engine.jit."))]
+from engine.forest import kernels
+from engine.jit import cache
+
+def name(changed=None):
+    pathlib.Path.read_bytes = lambda path: read(path) + (b"#" if str(path) == changed else b"")
+    kernels._digest.cache_clear(), cache._salt.cache_clear()
+    return kernels._digest(), cache._salt()
+
+read = pathlib.Path.read_bytes
+print(json.dumps({pathlib.Path(file).name: name(file) != name() for file in made_of}))
+"""
+
+
 def child(source: str, *arguments: str, cache: Path) -> str:
     done = subprocess.run(
         [sys.executable, "-c", source, *arguments],
@@ -70,6 +87,13 @@ def test_a_second_model_of_the_same_shapes_compiles_nothing(tmp_path: Path) -> N
         found.append(kernels(tmp_path / "cache"))
     assert found[0] and found[0] == found[1]
     assert found[1] < found[2]
+
+
+def test_whatever_a_kernel_is_made_of_is_in_its_name(tmp_path: Path) -> None:
+    """numba itself would run old machine code: it doesn't watch the files that a kernel imports."""
+    found = json.loads(child(_NAMES, cache=tmp_path))
+    assert found.keys() >= {"sizes.py", "lowlevel.py", "walk.py"}
+    assert [file for file, in_name in found.items() if not in_name] == []
 
 
 @pytest.fixture(scope="module")

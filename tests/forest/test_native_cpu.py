@@ -20,7 +20,6 @@ import json, pathlib, sys
 import numpy as np
 from engine.forest.native import NativeScorer
 from engine.jit.target import level
-from tests.compile.test_folding import test_random_chains
 from tests.forest import zoo
 
 folder = pathlib.Path(sys.argv[1])
@@ -34,8 +33,11 @@ for path in sorted(folder.glob(sys.argv[2])):
                 wrong.append([path.stem, size, order])
     if zoo.one_by_one(scorer, x[:300]).tobytes() != wanted[:300].tobytes():
         wrong.append([path.stem, "one"])
-for seed in range(int(sys.argv[3])):
-    test_random_chains(seed)
+if int(sys.argv[3]):
+    from tests.compile.test_folding import test_random_chains
+
+    for seed in range(int(sys.argv[3])):
+        test_random_chains(seed)
 from numba.core.registry import cpu_target
 print(json.dumps([level(), cpu_target.target_context.codegen()._tm_features, wrong]))
 """

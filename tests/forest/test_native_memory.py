@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from engine.errors import ModelError
-from engine.forest.blocks import MASK, lay_out_blocks
+from engine.forest.blocks import lay_out_blocks
 from engine.forest.faults import UnsupportedError
 from engine.forest.forest import read_forest
 from engine.forest.shapes import choose_shapes
-from engine.forest.vector import COMPARING
+from engine.forest.sizes import COMPARING, MASK
 from tests.forest import zoo
 
 

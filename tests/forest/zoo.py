@@ -1,21 +1,26 @@
-"""XGBoost models of every sort that the native scorer takes, and XGBoost's own answers."""
+"""XGBoost models of every sort that the native scorer takes, and XGBoost's own answers.
+
+Children that score stored models import this, so it imports XGBoost, which takes a second, where it trains.
+"""
 
 from __future__ import annotations
 
 import json
 import warnings
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xgboost
 
 from engine.forest import oracle, verify
 from engine.forest.forest import Forest, read_document, read_forest
 
+if TYPE_CHECKING:
+    import xgboost
+
 N_FEATURES = 6
 CATEGORIES = 40
-RELEASE = verify.release(xgboost.__version__)
+RELEASE = verify.release(verify.xgboost_version())
 
 _LOSSGUIDE = {"grow_policy": "lossguide", "max_depth": 0}
 _CATEGORICAL = {"objective": "binary:logistic", "tree_method": "hist"}
@@ -118,6 +123,8 @@ def _target(x: np.ndarray, kind: str) -> np.ndarray:
 @cache
 def booster(kind: str) -> xgboost.Booster:
     """A trained model of this kind."""
+    import xgboost
+
     x = features(2000, categorical=is_categorical(kind))
     y = _target(x, kind)
     more: dict[str, Any] = {}

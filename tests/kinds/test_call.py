@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import subprocess
 import sys
+from collections import namedtuple
+from collections.abc import Callable
 from pathlib import Path
 
 import numba
@@ -17,6 +20,7 @@ from engine.api import build, fit
 from engine.errors import UserError
 from engine.expr.graph import Expr, call, table
 from engine.expr.interpret import interpret
+from engine.jit.functions import exp
 from engine.pipeline import Pipeline
 from engine.schema import Kind
 
@@ -64,12 +68,13 @@ import numba
 from engine.expr.graph import call
 from engine.schema import Kind
 from engine.stage import RowStage, stage
-from engine.plugins._beside import inner, FACTOR
+from engine.plugins import _beside
+from engine.plugins._beside import inner, held
 PLUS = {plus}
 
 @numba.njit
 def outer(x):
-    return inner(x) * FACTOR + PLUS
+    return inner(x) * _beside.FACTOR + PLUS + held(x)
 
 @stage("changing")
 class Changing(RowStage):
@@ -81,12 +86,22 @@ class Changing(RowStage):
         return call(outer, x)
 '''
 _BESIDE = """
+import os
 import numba
 FACTOR = {factor}
 
 @numba.njit
 def inner(x):
     return x + {inner}
+
+def hold(value):
+    @numba.njit
+    def held(x):
+        return x * value
+    return held
+
+# a value that the text of this file doesn't tell
+held = hold(float(os.environ.get("HELD", 0)))
 """
 _RUN = """
 import sys
@@ -103,11 +118,15 @@ def test_the_cache_notices_what_a_function_reaches(tmp_path: Path) -> None:
     folder.mkdir()
     env = os.environ | {"ENGINE_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
 
-    def answer(plus: float, factor: float, inner: float) -> float:
+    def answer(plus: float, factor: float, inner: float, held: float = 0.0) -> float:
         (folder / "changing.py").write_text(_PLUGIN.format(plus=plus))
         (folder / "_beside.py").write_text(_BESIDE.format(factor=factor, inner=inner))
         done = subprocess.run(
-            [sys.executable, "-c", _RUN, str(folder)], env=env, capture_output=True, text=True, check=True
+            [sys.executable, "-c", _RUN, str(folder)],
+            env=env | {"HELD": str(held)},
+            capture_output=True,
+            text=True,
+            check=True,
         )
         return float(done.stdout)
 
@@ -115,7 +134,70 @@ def test_the_cache_notices_what_a_function_reaches(tmp_path: Path) -> None:
     assert answer(1.5, 2.0, 3.0) == 9.5  # a constant of its module
     assert answer(1.5, 4.0, 3.0) == 17.5  # one of another
     assert answer(1.5, 4.0, 5.0) == 25.5  # a function that it calls
+    assert answer(1.0, 2.0, 3.0, 0.5) == 9.5  # what a function was made with
     assert answer(1.0, 2.0, 3.0) == 9.0
+
+
+_WRONG = '''
+import numba
+from engine.expr.graph import call
+from engine.stage import ColumnStage, stage
+
+LISTED = [1.0]
+
+@numba.njit
+def strange(x):
+    return x.foo
+
+@numba.njit
+def silent(x):
+    if x > 1:
+        return
+
+@numba.njit
+def listed(x):
+    return LISTED[0] + x
+
+@stage("wrongly")
+class Wrongly(ColumnStage):
+    """Calls what numba can't compile."""
+    what: str = "strange"
+    def express(self, x, learned):
+        return call(globals()[self.what], x)
+'''
+
+
+@pytest.fixture(scope="module")
+def wrongly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A plugin's file: a process knows one plugin of a name."""
+    file = tmp_path_factory.mktemp("stages") / "wrongly.py"
+    file.write_text(_WRONG)
+    return file
+
+
+_REFUSED = "can't be compiled by numba"
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("strange", f"strange {_REFUSED}: Unknown attribute 'foo' of type float64\n  {{file}}, line "),
+        ("silent", f"silent {_REFUSED}: it gives none, and a number is expected\n  {{file}}, line "),
+        ("listed", "listed reads LISTED, which is of type list: a kernel on disk wouldn't notice"),
+    ],
+)
+def test_what_cannot_be_compiled_is_the_users_mistake(what: str, said: str, wrongly: Path) -> None:
+    stages = {"w": {"use": "wrongly", "columns": ["a"], "what": what}}
+    model = {"use": "xgboost", "columns": ["a"], "rounds": 1}
+    more = {"target": {"value": "a > 1"}, "plugins": [str(wrongly.parent)]}
+    stated, learned = (config_of(found, INPUTS, **more) for found in (stages, stages | {"model": model}))
+    rows = pa.table({"a": [0.0, 1.0, 2.0, 3.0] * 9, "b": [1.0] * 36})
+    for run in (lambda: build(stated).predict_one({"a": 1.0}), lambda: fit(learned, rows)):
+        with pytest.raises(UserError) as caught:
+            run()
+        text = str(caught.value)
+        assert text.startswith("stages.w: call: engine.plugins.wrongly." + said.format(file=wrongly)), text
+        assert len(text) < 600
 
 
 def _plain(x: float) -> float:
@@ -150,6 +232,82 @@ def test_functions_that_kernels_cannot_call() -> None:
     ):
         with pytest.raises(UserError, match=said):
             call(function, x)
+
+
+_LIST, _DICT, _NONE = [1.0], {1.0: 2.0}, None
+_OBJECTS = np.array([None])
+_NAMED = namedtuple("_NAMED", "least most")(0.5, 4.0)
+_TYPED = numba.typed.List([1.0])
+_C = ctypes.CDLL(None).abs
+
+
+def _holding(value: object) -> Callable[[float], float]:
+    @numba.njit  # type: ignore[untyped-decorator]
+    def held(x: float) -> float:
+        return x if value is None else 1.0
+
+    return held  # type: ignore[no-any-return]
+
+
+_holds_none, _holds_list = _holding(None), _holding([1.0])
+
+
+@numba.njit  # type: ignore[untyped-decorator]
+def _reads_list(x: float) -> float:
+    return x + _LIST[0]
+
+
+@numba.njit  # type: ignore[untyped-decorator]
+def _reads_dict(x: float) -> float:
+    return x + _DICT[1.0]
+
+
+@numba.njit  # type: ignore[untyped-decorator]
+def _reads_objects(x: float) -> float:
+    return x if _OBJECTS[0] is None else 1.0
+
+
+@numba.njit  # type: ignore[untyped-decorator]
+def _reads_typed(x: float) -> float:
+    return x + _TYPED[0]
+
+
+@numba.njit  # type: ignore[untyped-decorator]
+def _reads_machine_code(x: float) -> float:
+    return x + _C(-1)
+
+
+@numba.njit  # type: ignore[untyped-decorator]
+def _calls_fast(x: float) -> float:
+    return _fast(x) + 1.0
+
+
+@numba.njit  # type: ignore[untyped-decorator]
+def _calls_holder(x: float) -> float:
+    return _holds_list(x) + 1.0
+
+
+@numba.njit  # type: ignore[untyped-decorator]
+def _reads_what_can_be_followed(x: float) -> float:
+    least = _NAMED.least + _NAMED[1] if _NONE is None else math.pi
+    return np.sqrt(max(x, least)) + exp(_holds_none(x) * np.float64(0.0))
+
+
+def test_what_a_function_reads_is_followed_or_refused() -> None:
+    x = Expr.input("x", Kind.NUMBER)
+    for function, read in (
+        (_reads_list, "_reads_list reads _LIST, which is of type list"),
+        (_reads_dict, "_reads_dict reads _DICT, which is of type dict"),
+        (_reads_objects, "_reads_objects reads _OBJECTS, which is an array of objects"),
+        (_reads_typed, "_reads_typed reads _TYPED, which is of type List"),
+        (_reads_machine_code, "_reads_machine_code reads _C, which is of type _FuncPtr"),
+        (_calls_fast, "_calls_fast calls _fast, which has fastmath or parallel"),
+        (_calls_holder, "held reads value, which is of type list"),
+    ):
+        with pytest.raises(UserError, match=read):
+            call(function, x)
+    (found,) = interpret([call(_reads_what_can_be_followed, x)], {("input", "x"): np.array([1.0, 9.0])}, 2)
+    np.testing.assert_array_equal(found, [math.sqrt(4.5) + 1.0, 4.0])
 
 
 def test_tables() -> None:

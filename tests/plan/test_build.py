@@ -17,7 +17,7 @@ from engine.schema import Input, Kind
 CLIP_NOTES = (
     "  options: columns (required), lo: float = -inf, hi: float = inf, "
     "quantiles: list[float | None] | None = null\n"
-    "  set by: command line        stage defined in: plugins/clip.py"
+    "  set by: command line        stage built in: plugins/clip.py"
 )
 
 
@@ -49,9 +49,9 @@ def mistake(given: Config, registry: Registry | None = None) -> str:
 def test_stages_are_bound() -> None:
     plan = build_plan(config())
     clip = Registry().load("clip")
-    assert [(s.label, s.stage, s.columns, s.place) for s in plan.stages] == [
-        ("fill", clip(lo=0.0), ("x",), "plugins/clip.py"),
-        ("squeeze", clip(hi=600.0), ("numbers",), "plugins/clip.py"),
+    assert [(s.label, s.stage, s.columns, s.defined) for s in plan.stages] == [
+        ("fill", clip(lo=0.0), ("x",), "stage built in: plugins/clip.py"),
+        ("squeeze", clip(hi=600.0), ("numbers",), "stage built in: plugins/clip.py"),
     ]
     assert (plan.keep, plan.outputs, plan.target, plan.golden, plan.seed) == ((), None, None, 64, 0)
     assert plan.split == Split()
@@ -160,7 +160,7 @@ def test_unknown_option() -> None:
 def test_a_stage_without_columns() -> None:
     assert mistake(with_stages(squeeze={"use": "clip"})) == (
         "stages.squeeze.columns: 'clip' needs columns: names, globs (temp_*) or kinds (numbers)\n"
-        "  set by: conf/pipeline/p.yaml        stage defined in: plugins/clip.py"
+        "  set by: conf/pipeline/p.yaml        stage built in: plugins/clip.py"
     )
     assert mistake(with_stages(squeeze={"use": "clip", "columns": []})).startswith(
         "stages.squeeze.columns: it names no column\n"

@@ -321,7 +321,7 @@ def test_csv_refuses_columns_it_cannot_hold_before_anything_is_written(tmp_path:
             {"use": "csv", "path": "x.csv", "delimter": ";"},
             "source.delimter: 'csv' has no option 'delimter'. Did you mean 'delimiter'?"
             "\n  options: path: str (required), delimiter: str = ','"
-            "\n  set by: the call        source defined in: plugins/sources/csv.py",
+            "\n  set by: the call        source built in: plugins/sources/csv.py",
         ),
         ({"use": "cvs", "path": "x"}, "source.use: there is no source 'cvs'. Did you mean 'csv'?"
          "\n  there are: auto, arrow, csv, jsonl, parquet"),
@@ -355,7 +355,7 @@ def test_mistakes_in_a_sink() -> None:
         "sink.mode: 'mode' of 'csv' must be one of 'error', 'replace', not 'replce'."
         " Did you mean 'replace'?\n"
         "  options: path: str (required), mode: 'error' | 'replace' = 'error', delimiter: str = ','\n"
-        "  set by: the call        sink defined in: plugins/sinks/csv.py"
+        "  set by: the call        sink built in: plugins/sinks/csv.py"
     )
     with pytest.raises(DataError, match=r"no format has the extension '\.xlsx'"):
         open_sink({"path": "x.xlsx"})

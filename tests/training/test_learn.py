@@ -224,8 +224,8 @@ def test_progress() -> None:
     told: list[tuple[int, int, str]] = []
     engine.fit(config(), table(), progress=lambda *what: told.append(what))
     assert [what for what in told if what[2] in STAGES] == [(i, 5, label) for i, label in enumerate(STAGES)]
-    assert told[-1] == (5, 5, "")
-    assert (4, 4, "model: ") in told
+    assert told[-1] == (5, 5, "metrics")
+    assert (4, 4, "model: rounds") in told
 
 
 def test_fits_at_once() -> None:

@@ -164,16 +164,14 @@ class _Section:
         """The plugin with its options."""
         try:
             cls = self.registry.load(use, self.kind)
-            defined = self.registry.definition(use, self.kind).place
+            defined = self.registry.definition(use, self.kind).defined
         except PluginError as error:
             first, *rest = str(error).splitlines()
             raise self.mistake("use", first, *(line.strip() for line in rest)) from None
         # conf/source/auto.yaml has the key for everybody; null is as good as absent
         given = {key: value for key, value in self.options.items() if key != "path" or value is not None}
         set_by = self.set_by or (lambda key: "the call")
-        bound = bind(
-            cls, given, Place(self.kind, use, set_by, f"{self.kind} defined in: {defined}", ("use",))
-        )
+        bound = bind(cls, given, Place(self.kind, use, set_by, defined, ("use",)))
         if bound.value is None:
             raise ConfigError(bound.mistakes)
         mistakes = [self._told(sentence, cls) for sentence in bound.value.check()]
