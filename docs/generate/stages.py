@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Writes docs/stages.md: every built-in plugin, from its docstring and options.
 
 python docs/generate/stages.py
