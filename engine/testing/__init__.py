@@ -1,4 +1,4 @@
-"""What the author of a plugin tests it with: `run_stage` tries a stage, `check_stage` holds it to its contract."""
+"""What authors test plugins with: `run_stage` tries a stage, `check_stage` and its like hold to a contract."""
 
 from engine.testing.kit import PluginCheck, PluginCheckError
 from engine.testing.parametrize import parametrize_stages

@@ -1,0 +1,109 @@
+"""Checks of the options of a source or sink: as a config states them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from engine.config.compose import compose
+from engine.config.convert import plain
+from engine.errors import ConfigError, listing
+from engine.stage import option_fields
+from engine.testing.documentation import Bench
+from engine.testing.outcome import CheckFailedError, NotCheckedError, described
+
+
+@dataclass(eq=False)
+class SectionBench(Bench):
+    """A plugin that a section of the config states, ``source`` or ``sink``.
+
+    Parameters
+    ----------
+    options : mapping
+        The author's own.
+    """
+
+    section: ClassVar[str]
+    taken: ClassVar[tuple[str, ...]]
+    """Keys of the section that are no options."""
+    binder: ClassVar[Callable[..., Any]]
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """The plugin's options."""
+        return [item.name for item in option_fields(self.cls)]
+
+    @cached_property
+    def folder(self) -> Path:
+        """A folder that goes with the bench."""
+        folder = Path(tempfile.mkdtemp(prefix="engine-kit-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+    def stated(self, **options: Any) -> dict[str, Any]:
+        """The section of a config, with these options beside the author's."""
+        return {"use": self.cls.use, **self.options, **options}
+
+    def bound(self, section: Mapping[str, Any]) -> Any:
+        """The plugin with its options.
+
+        Raises
+        ------
+        ConfigError
+        """
+        return type(self).binder(section, self.registry)
+
+    @property
+    def usual(self) -> Mapping[str, Any]:
+        """The section that the checks of options begin with."""
+        raise NotImplementedError
+
+
+def unknown_option(bench: SectionBench) -> None:
+    """A misspelt option is refused by name, and none is called like another key of the section."""
+    for name in bench.names:
+        if name in bench.taken:
+            raise CheckFailedError(
+                f"its option {name!r} is called like a key of every {bench.section}, and can never be set; "
+                f"rename it (taken: {listing(bench.taken)})"
+            )
+    for name in [f"{name}x" for name in bench.names] or ["optionx"]:
+        try:
+            bench.bound({**bench.usual, name: 1})
+        except ConfigError as error:
+            text = str(error)
+            if name in text and (not bench.names or "Did you mean" in text):
+                continue
+        raise CheckFailedError(
+            f"the option {name!r}, which it doesn't have, is not refused by name; declare options as "
+            "annotated attributes alone"
+        )
+
+
+def options_round_trip(bench: SectionBench) -> None:
+    """Through a YAML file its options stay the same."""
+    if set(bench.names) & set(bench.taken):
+        raise NotCheckedError("see 'unknown_option'")
+    bound = bench.bound(bench.usual)
+    values = {name: plain(getattr(bound, name)) for name in bench.names}
+    file = bench.folder / "conf" / bench.section / "kit.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    remedy = "keep options as they are given: don't change them in __post_init__; use types that JSON has"
+    try:
+        file.write_text(json.dumps({"use": bench.cls.use, **values}, ensure_ascii=False))
+        composed = compose([f"{bench.section}=kit"], str(file.parents[1])).data[bench.section]
+        again = bench.bound(composed)
+    except (TypeError, ValueError, ConfigError) as error:
+        raise CheckFailedError(f"a YAML file can't hold its options: {described(error)}; {remedy}") from error
+    changed = [name for name in bench.names if getattr(again, name) != getattr(bound, name)]
+    if changed:
+        raise CheckFailedError(f"through a YAML file, {listing(changed)} doesn't stay the same; {remedy}")

@@ -1,0 +1,119 @@
+"""Checks of the rows that a source gives: the same ones, however they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow as pa
+
+from engine.errors import DataError
+from engine.runtime.io import open_sink, open_source
+from engine.testing.batch import passing, run
+from engine.testing.outcome import CheckFailedError, NotCheckedError, running
+from engine.testing.rows import KINDS, kind_of
+from engine.testing.sources.bench import READ, SourceBench, read, same, together
+
+_TEXT = KINDS[-1]
+
+
+def rows(bench: SourceBench) -> None:
+    """It gives the rows that are there, in order."""
+    source = bench.source
+    same(source, read(source), bench.full.rows, "read as a whole", "give the rows that are there, in order")
+
+
+def batch_rows(bench: SourceBench) -> None:
+    """No batch is larger than asked, and cut in any way the rows are the same."""
+    source, wanted = bench.source, bench.full.rows
+    for size in (1, 2, 7, max(1, wanted.num_rows - 1), wanted.num_rows + 1):
+        how = f"read in batches of {size:,} rows"
+        with running(how, READ):
+            batches = list(source.batches(None, size))
+        largest = max((batch.num_rows for batch in batches), default=0)
+        if largest > size:
+            raise CheckFailedError(
+                f"asked for batches of at most {size:,} rows, it gives one of {largest:,}; cut it: "
+                "memory is reckoned by that"
+            )
+        same(source, together(batches, source, None), wanted, how, "batches may be cut anywhere")
+
+
+def columns(bench: SourceBench) -> None:
+    """It gives the columns that are asked for, in that order; of none, as many rows."""
+    source, wanted = bench.source, bench.full.rows
+    names = wanted.column_names
+    some: list[list[str]] = [names[::-1], names[:1], names[-1:], names[1::2], []]
+    for asked in some:
+        how = f"asked for the columns {asked}"
+        found = read(source, asked, how=how)
+        remedy = "give these columns, in this order; of none, batches that have rows and no columns"
+        same(source, found, wanted.select(asked), how, remedy)
+
+
+def coded(bench: SourceBench) -> None:
+    """Text that may come dictionary-encoded is the same text."""
+    source, wanted = bench.source, bench.full.rows
+    texts = [field.name for field in wanted.schema if kind_of(field.type) is _TEXT]
+    how = f"asked for {texts} as dictionaries, or as it is"
+    found = read(source, None, 50, texts, how)
+    same(source, found, wanted, how, "'coded' may change the encoding, and nothing else")
+
+
+def twice(bench: SourceBench) -> None:
+    """Read again, also after a reading that was left halfway, it gives the same rows."""
+    source, wanted = bench.source, bench.full.rows
+    read(source)
+    with running("left halfway", READ):
+        halfway = iter(source.batches(None, 1))
+        next(halfway, None)
+        del halfway
+    same(source, read(source, how="read again"), wanted, "read again", "let batches() begin anew each time")
+
+
+def empty(bench: SourceBench) -> None:
+    """A place without rows has none; what can't be told apart from nothing is a `DataError`."""
+    try:
+        nothing = bench.written("none", bench.full.rows.slice(0, 0))
+    except NotCheckedError:
+        raise
+    except Exception as error:
+        raise NotCheckedError(f"rows that are none can't be written: {error}") from error
+    how = "opened where there are no rows"
+    with running(how, "give no batches, or empty ones", allowed=DataError):
+        source = bench.open(nothing)
+        same(source, read(source, how=how), nothing.rows, how, "give no batches, or empty ones")
+        if source.rows:
+            raise CheckFailedError(f"{how}, it says that there are {source.rows:,}")
+
+
+def threads(bench: SourceBench) -> None:
+    """Opened in one thread it is read in others, which take batches in turn."""
+    wanted = bench.full.rows
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        with running("opened in another thread", READ):
+            source = first.submit(bench.open, bench.full).result()
+        with running("read by two threads in turn", READ):
+            batches = list(_in_turn(iter(source.batches(None, 7)), first, second))
+    found = together(batches, source, None)
+    same(source, found, wanted, "read by two threads in turn", READ)
+
+
+def _in_turn(
+    batches: Iterator[pa.RecordBatch], first: ThreadPoolExecutor, second: ThreadPoolExecutor
+) -> Iterator[pa.RecordBatch]:
+    while (batch := second.submit(next, batches, None).result()) is not None:
+        first, second = second, first
+        yield batch
+
+
+def batch(bench: SourceBench) -> None:
+    """`engine batch` gives for it what `predict_many` gives for the same rows."""
+    wanted = bench.full.rows
+    out = bench.folder / "answers.parquet"
+    with running("in a batch", READ):
+        source = bench.open(bench.full)
+        run(source, open_sink({"path": str(out), "mode": "replace"}), wanted.schema)
+    answers = open_source({"path": str(out)})
+    remedy = "'text' says whether values come as text to be parsed; see the other checks, too"
+    same(answers, read(answers), passing(wanted.schema).predict_many(wanted), "in a batch", remedy)
