@@ -1,4 +1,4 @@
-"""What authors test plugins with: `run_stage` tries a stage, `check_stage` and its like hold to a contract."""
+"""What authors test plugins with: `run_stage` tries a stage, `check_…` holds a plugin to its contract."""
 
 from engine.testing.kit import PluginCheck, PluginCheckError
 from engine.testing.parametrize import parametrize_stages

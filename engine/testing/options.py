@@ -95,12 +95,15 @@ def options_round_trip(bench: SectionBench) -> None:
         raise NotCheckedError("see 'unknown_option'")
     bound = bench.bound(bench.usual)
     values = {name: plain(getattr(bound, name)) for name in bench.names}
-    file = bench.folder / "conf" / bench.section / "kit.yaml"
-    file.parent.mkdir(parents=True, exist_ok=True)
+    conf = bench.folder / "conf"
+    for group in ("pipeline", bench.section):
+        (conf / group).mkdir(parents=True, exist_ok=True)
+    (conf / "pipeline" / "kit.yaml").write_text("# @package _global_\nname: kit\n")
     remedy = "keep options as they are given: don't change them in __post_init__; use types that JSON has"
     try:
-        file.write_text(json.dumps({"use": bench.cls.use, **values}, ensure_ascii=False))
-        composed = compose([f"{bench.section}=kit"], str(file.parents[1])).data[bench.section]
+        text = json.dumps({"use": bench.cls.use, **values}, ensure_ascii=False)
+        (conf / bench.section / "kit.yaml").write_text(text)
+        composed = compose(["pipeline=kit", f"{bench.section}=kit"], str(conf)).data[bench.section]
         again = bench.bound(composed)
     except (TypeError, ValueError, ConfigError) as error:
         raise CheckFailedError(f"a YAML file can't hold its options: {described(error)}; {remedy}") from error
