@@ -53,6 +53,13 @@ class SectionBench(Bench):
         """The section of a config, with these options beside the author's."""
         return {"use": self.cls.use, **self.options, **options}
 
+    def shared(self, kind: str) -> dict[str, Any] | None:
+        """What the plugin of the same name and another kind is told of these options; None: there is none."""
+        if self.cls.use not in self.registry.names(kind):
+            return None
+        known = {item.name for item in option_fields(self.registry.load(self.cls.use, kind))}
+        return {"use": self.cls.use, **{name: v for name, v in self.options.items() if name in known}}
+
     def bound(self, section: Mapping[str, Any]) -> Any:
         """The plugin with its options.
 

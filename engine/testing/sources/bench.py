@@ -13,7 +13,6 @@ import pyarrow.types as pt
 
 from engine.runtime.io.options import bind_source, open_sink
 from engine.source import Source, SourcePlugin
-from engine.stage import option_fields
 from engine.testing.options import SectionBench
 from engine.testing.outcome import CheckFailedError, NotCheckedError, running
 from engine.testing.rows import difference
@@ -113,13 +112,12 @@ class SourceBench(SectionBench):
 
     @cached_property
     def _writer(self) -> Write | None:
-        if self.write is not None or self.cls.use not in self.registry.names("sink"):
+        section = self.shared("sink")
+        if self.write is not None or section is None:
             return self.write
-        known = {item.name for item in option_fields(self.registry.load(self.cls.use, "sink"))}
-        shared = {name: value for name, value in self.options.items() if name in known}
 
         def write(path: Path, rows: pa.Table) -> None:
-            sink = open_sink({"use": self.cls.use, **shared, "path": str(path)}, self.registry)
+            sink = open_sink({**section, "path": str(path)}, self.registry)
             with sink.open(rows.schema) as writer:
                 for batch in rows.to_batches():
                     writer.write(batch)

@@ -1,0 +1,173 @@
+"""A sink on the bench: rows to write, a fresh place for each check, and how they are read back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from engine.errors import DataError
+from engine.runtime.io.options import bind_sink, open_source
+from engine.sink import Sink, SinkPlugin, Writer
+from engine.testing.options import SectionBench
+from engine.testing.outcome import CheckFailedError, NotCheckedError, running
+from engine.testing.rows import difference
+from engine.testing.samples import ordinary, unusual
+
+Read = Callable[[Path], pa.Table]
+"""Reads what was written to a path."""
+
+WRITE = "what check_columns() lets pass can be written, from any thread, in any batches"
+
+
+@dataclass(eq=False)
+class SinkBench(SectionBench):
+    """A sink under test.
+
+    Parameters
+    ----------
+    given : pyarrow.Table, optional
+        The author's own rows.
+    reader : callable or str, optional
+        How they are read back, or the source that does; left out: the source of the same name.
+    """
+
+    section = "sink"
+    taken = ("use", "format")
+    binder = staticmethod(bind_sink)
+
+    cls: type[SinkPlugin]
+    given: pa.Table | None = None
+    reader: Read | str | None = None
+
+    @property
+    def usual(self) -> Mapping[str, Any]:
+        """The section that the checks of options begin with."""
+        return self.stated(path=str(self.folder / "options" / self.file))
+
+    @property
+    def file(self) -> str:
+        """The name of a file of its first extension."""
+        return f"out{next(iter(self.cls.extensions), '')}"
+
+    @cached_property
+    def rows(self) -> pa.Table:
+        """The rows to write: the author's, or generated ones, of columns that the sink can hold."""
+        return self.held(ordinary()) if self.given is None else self.given
+
+    @cached_property
+    def unusual(self) -> pa.Table:
+        """Rows at the edges of what a pipeline makes, of columns that the sink can hold."""
+        return self.held(unusual())
+
+    def held(self, rows: pa.Table) -> pa.Table:
+        """The columns that the sink doesn't refuse."""
+        check = self.sink(self.fresh("held") / self.file).check_columns
+        kept = [field.name for field in rows.schema if not _refused(check, pa.schema([field]))]
+        return rows.select(kept)
+
+    def fresh(self, name: str) -> Path:
+        """An empty folder."""
+        folder = self.folder / name
+        number = 0
+        while folder.exists():
+            number += 1
+            folder = self.folder / f"{name} {number}"
+        folder.mkdir()
+        return folder
+
+    @cached_property
+    def opened(self) -> Sink | Exception:
+        """The sink, or why it can't be opened."""
+        try:
+            return self.sink(self.fresh("opened") / self.file)
+        except Exception as error:
+            return error
+
+    def sink(self, path: Path, **options: Any) -> Sink:
+        """The sink at a path."""
+        opened: Sink = self.bound(self.stated(path=str(path), **options)).open()
+        return opened
+
+    def need_open(self) -> None:
+        """Leave a check where the sink can't be opened.
+
+        Raises
+        ------
+        NotCheckedError
+        """
+        if isinstance(self.opened, Exception) or not self.rows.num_columns:
+            raise NotCheckedError("see 'opens'")
+
+    def write(self, path: Path, rows: pa.Table, how: str = "given rows", **options: Any) -> Writer:
+        """Write rows in one batch; an exception is a failure."""
+        return self.write_batches(path, rows.schema, rows.combine_chunks().to_batches(), how, **options)
+
+    def write_batches(
+        self, path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], how: str, **options: Any
+    ) -> Writer:
+        """Write batches; an exception is a failure."""
+        with running(how, WRITE):
+            sink = self.sink(path, **options)
+            sink.check()
+            with sink.open(schema) as writer:
+                for batch in batches:
+                    writer.write(batch)
+        return writer
+
+    def same(self, path: Path, wanted: pa.Table, how: str, remedy: str) -> None:
+        """Fail where what is read back isn't what was written.
+
+        Raises
+        ------
+        NotCheckedError
+            Nobody can read it.
+        """
+        with running(f"{how}, read back", "what was written can be read"):
+            found, text = self.read(path)
+        said = difference(found, wanted, text=text)
+        if said is not None:
+            raise CheckFailedError(f"{how} and read back, {said}; {remedy}")
+
+    def read(self, path: Path) -> tuple[pa.Table, bool]:
+        """What lies at a path, and whether it is text to parse."""
+        if callable(self.reader):
+            return self.reader(path), False
+        section = self.shared("source") if self.reader is None else {"use": self.reader}
+        if section is None:
+            raise NotCheckedError("see 'reads_back'")
+        source = open_source({**section, "path": str(path)}, self.registry)
+        batches = list(source.batches(None, 1000))
+        found = pa.Table.from_batches(batches) if batches else source.schema.empty_table()
+        return found, source.text
+
+    @property
+    def is_read(self) -> bool:
+        """Whether somebody can read what it writes."""
+        return self.reader is not None or self.shared("source") is not None
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Every file and folder below a folder, with the hash of what a file holds."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def visible(folder: Path) -> list[str]:
+    """What lies in a folder for readers: they skip names that begin with ``_`` or ``.``."""
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith(("_", ".")))
+
+
+def _refused(check: Callable[[pa.Schema], None], schema: pa.Schema) -> bool:
+    try:
+        check(schema)
+    except DataError:
+        return True
+    return False
