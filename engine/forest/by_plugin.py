@@ -6,7 +6,6 @@ import base64
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from engine.errors import EngineError, ModelError, fault
 from engine.forest.choose import unreadable
 from engine.forest.faults import UnsupportedError
-from engine.forest.forest import Forest, read_document, read_grown
+from engine.forest.forest import read_document, read_grown
 from engine.forest.model import read_model
 from engine.forest.oracle import CrashedError, FailedError, RefusedError, predict, predict_apart
 from engine.forest.verify import ROWS, difference, remembered, rows_around
@@ -47,10 +46,7 @@ def scorer_by(plugin: ScorerPlugin, data: bytes, where: str, *, trusted: bool = 
     ModelError
         The model is damaged, the plugin can't score it, or its scores are not XGBoost's.
     """
-    if data.lstrip()[:1] != b"{":
-        read_model(data, where)  # says what it is instead
-    forest = _grown(read_document(data, where), where)
-    rows = hard_rows(forest)
+    rows = hard_rows(data, where)
 
     def ask() -> str:
         found = (predict if trusted else predict_apart)(data, rows)
@@ -87,9 +83,21 @@ def _in_plugin(plugin: ScorerPlugin, where: str) -> Iterator[None]:
         ) from error
 
 
-def hard_rows(forest: Forest | None) -> NDArray[np.float32] | None:
-    """Rows on which a model's scorers are compared; None: those of `plain_rows`."""
-    return None if forest is None else rows_around(forest, max(1, min(ROWS, _VALUES // forest.n_groups)))
+def hard_rows(data: bytes, where: str) -> NDArray[np.float32] | None:
+    """Rows on which the scorers of a model are compared; None: those of `plain_rows`.
+
+    Raises
+    ------
+    ModelError
+        The model is damaged.
+    """
+    if data.lstrip()[:1] != b"{":
+        read_model(data, where)  # says what it is instead
+    try:
+        forest = read_grown(read_document(data, where), where)
+    except UnsupportedError:  # XGBoost may know more
+        return None
+    return rows_around(forest, max(1, min(ROWS, _VALUES // forest.n_groups)))
 
 
 def plain_rows(n_features: int) -> NDArray[np.float32]:
@@ -97,10 +105,3 @@ def plain_rows(n_features: int) -> NDArray[np.float32]:
     rows = np.zeros((2, n_features), np.float32)
     rows[1] = np.nan
     return rows
-
-
-def _grown(document: Any, where: str) -> Forest | None:
-    try:
-        return read_grown(document, where)
-    except UnsupportedError:  # XGBoost may know more
-        return None

@@ -11,6 +11,9 @@ from typing import Any
 from engine.registry import KINDS, Registry
 from engine.testing.kit import PluginCheck
 from engine.testing.outcome import NotCheckedError
+from engine.testing.scorers.contract import scorer_checks
+from engine.testing.sinks.contract import sink_checks
+from engine.testing.sources.contract import source_checks
 from engine.testing.stages.contract import stage_checks
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -46,6 +49,42 @@ def parametrize_stages(
     ...     check()
     """
     return _parametrized("stage", stage_checks, names, registry, plugins, given, expected_failures)
+
+
+def parametrize_sources(
+    names: Iterable[str] | None = None,
+    registry: Registry | None = None,
+    *,
+    plugins: Iterable[str | Path] = (),
+    given: Mapping[str, Mapping[str, Any]] = _NOTHING,
+    expected_failures: Mapping[str, Mapping[str, str]] | None = None,
+) -> Any:
+    """The same for sources; ``given`` is by source what `check_source` is given: ``{"orders": {"write": write}}``."""
+    return _parametrized("source", source_checks, names, registry, plugins, given, expected_failures)
+
+
+def parametrize_sinks(
+    names: Iterable[str] | None = None,
+    registry: Registry | None = None,
+    *,
+    plugins: Iterable[str | Path] = (),
+    given: Mapping[str, Mapping[str, Any]] = _NOTHING,
+    expected_failures: Mapping[str, Mapping[str, str]] | None = None,
+) -> Any:
+    """The same for sinks; ``given`` is by sink what `check_sink` is given: ``{"table": {"read": read}}``."""
+    return _parametrized("sink", sink_checks, names, registry, plugins, given, expected_failures)
+
+
+def parametrize_scorers(
+    names: Iterable[str] | None = None,
+    registry: Registry | None = None,
+    *,
+    plugins: Iterable[str | Path] = (),
+    given: Mapping[str, Mapping[str, Any]] = _NOTHING,
+    expected_failures: Mapping[str, Mapping[str, str]] | None = None,
+) -> Any:
+    """The same for scorers; ``given`` is by scorer what `check_scorer` is given: ``{"plain": {"models": models}}``."""
+    return _parametrized("scorer", scorer_checks, names, registry, plugins, given, expected_failures)
 
 
 def _parametrized(

@@ -11,12 +11,12 @@ from engine.expr.graph import Expr
 from engine.registry import Registry
 from engine.stage import ColumnStage, Learned, option, stage
 from engine.testing import (
+    KITS,
     PluginCheckError,
     check_stage,
     parametrize_stages,
     stage_checks,
 )
-from engine.testing.stages.checks import STAGES
 
 from .wrong import WRONG
 
@@ -56,7 +56,7 @@ def test_a_wrong_stage_fails_its_check_alone(check: str) -> None:
 
 def test_every_check_has_its_wrong_stage() -> None:
     in_groups = {"group_equals_groups"}
-    assert set(WRONG) == set(STAGES.checks) - in_groups == set(SAYS)
+    assert set(WRONG) == set(KITS["stage"].checks) - in_groups == set(SAYS)
 
 
 def test_all_failures_are_told_at_once() -> None:
