@@ -59,7 +59,7 @@ def parametrize_sources(
     given: Mapping[str, Mapping[str, Any]] = _NOTHING,
     expected_failures: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Any:
-    """The same for sources; ``given`` is by source what `check_source` is given: ``{"orders": {"write": write}}``."""
+    """The same for sources: ``given`` is, by source, what `check_source` is given besides the name."""
     return _parametrized("source", source_checks, names, registry, plugins, given, expected_failures)
 
 
@@ -71,7 +71,7 @@ def parametrize_sinks(
     given: Mapping[str, Mapping[str, Any]] = _NOTHING,
     expected_failures: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Any:
-    """The same for sinks; ``given`` is by sink what `check_sink` is given: ``{"table": {"read": read}}``."""
+    """The same for sinks: ``given`` is, by sink, what `check_sink` is given besides the name."""
     return _parametrized("sink", sink_checks, names, registry, plugins, given, expected_failures)
 
 
@@ -83,7 +83,7 @@ def parametrize_scorers(
     given: Mapping[str, Mapping[str, Any]] = _NOTHING,
     expected_failures: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Any:
-    """The same for scorers; ``given`` is by scorer what `check_scorer` is given: ``{"plain": {"models": models}}``."""
+    """The same for scorers: ``given`` is, by scorer, what `check_scorer` is given besides the name."""
     return _parametrized("scorer", scorer_checks, names, registry, plugins, given, expected_failures)
 
 

@@ -167,7 +167,7 @@ def used(bench: ScorerBench) -> None:
             found = subject.many(rows, "with other values where nothing is used")
             subject.same(
                 found, whole, (f"where what is not used is {value:g}", "as it was"),
-                f"in 'used', which lacks {unused}, name every feature that splits read; others aren't computed",
+                f"'used' lacks {unused}; name every feature that splits read, for others aren't computed",
             )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import pyarrow.types as pt
 from engine.runtime.io.options import bind_source, open_sink
 from engine.source import Source, SourcePlugin
 from engine.testing.options import SectionBench
-from engine.testing.outcome import CheckFailedError, NotCheckedError, running
+from engine.testing.outcome import CheckFailedError, NotCheckedError, described, running
 from engine.testing.rows import difference
 from engine.testing.samples import ordinary
 
@@ -125,13 +125,26 @@ class SourceBench(SectionBench):
         return write
 
     @cached_property
-    def opened(self) -> Source | Exception:
-        """The source over `full`, or why it can't be opened."""
+    def _opened(self) -> Source | Exception:
         try:
-            opened: Source = self.bound(self.usual).open()
+            return self.open(self.full)
         except Exception as error:
             return error
-        return opened
+
+    @property
+    def refusal(self) -> str | None:
+        """Why it can't be read; None: it can."""
+        if isinstance(self._opened, Exception):
+            where = ", ".join(f"{name}={value!r}" for name, value in self.usual.items() if name != "use")
+            return f"it can't be opened with {where}: {described(self._opened)}"
+        wanted: Mapping[str, Any] = {"path": Path, "schema": pa.Schema, "text": bool, "rows": int | None}
+        for name, kind in wanted.items():
+            found = getattr(self._opened, name, NotImplemented)
+            if not isinstance(found, kind):
+                what = "nothing" if found is NotImplemented else repr(found)
+                due = getattr(kind, "__name__", kind)
+                return f"what open() gives has {what} as {name!r}; it must be {due}: see engine/source.py"
+        return None
 
     @property
     def source(self) -> Source:
@@ -141,9 +154,24 @@ class SourceBench(SectionBench):
         ------
         NotCheckedError
         """
-        if isinstance(self.opened, Exception):
+        self.need_open()
+        assert not isinstance(self._opened, Exception)
+        return self._opened
+
+    def need_open(self) -> None:
+        """Leave a check where it can't be opened.
+
+        Raises
+        ------
+        NotCheckedError
+        """
+        if self.refusal is not None:
             raise NotCheckedError("see 'opens'")
-        return self.opened
+
+    @cached_property
+    def whole(self) -> pa.Table:
+        """All that the source gives of `full`."""
+        return read(self.source)
 
     def open(self, place: Place) -> Source:
         """Another source, over any place."""
@@ -183,9 +211,9 @@ def together(batches: Sequence[pa.RecordBatch], source: Source, columns: Sequenc
     return pa.concat_tables(tables, promote_options="permissive")
 
 
-def same(source: Source, found: pa.Table, wanted: pa.Table, how: str, remedy: str) -> None:
-    """Fail where what was read differs from the rows that are there."""
-    said = difference(found, wanted, text=source.text)
+def same(found: pa.Table, wanted: pa.Table, how: str, remedy: str) -> None:
+    """Fail where two tables of a source differ."""
+    said = difference(found, wanted)
     if said is not None:
         raise CheckFailedError(f"{how}, {said}; {remedy}")
 

@@ -20,19 +20,8 @@ def opens(bench: SourceBench) -> None:
     """It can be opened with what is given, and says what it is."""
     if bench.lacking:
         raise CheckFailedError(f"there is nothing to read; give {bench.lacking}")
-    source = bench.opened
-    if isinstance(source, Exception):
-        where = ", ".join(f"{name}={value!r}" for name, value in bench.usual.items() if name != "use")
-        raise CheckFailedError(f"it can't be opened with {where}: {described(source)}")
-    wanted = {"path": Path, "schema": pa.Schema, "text": bool, "rows": int | None}
-    for name, kind in wanted.items():
-        found = getattr(source, name, NotImplemented)
-        if found is NotImplemented or not isinstance(found, kind):
-            what = "nothing" if found is NotImplemented else repr(found)
-            raise CheckFailedError(
-                f"what open() gives has {what} as {name!r}; it must be {getattr(kind, '__name__', kind)}, "
-                "see Source in engine/source.py"
-            )
+    if bench.refusal is not None:
+        raise CheckFailedError(bench.refusal)
 
 
 def schema(bench: SourceBench) -> None:
@@ -52,6 +41,11 @@ def schema(bench: SourceBench) -> None:
             )
         for field in batch.schema:
             told = source.schema.field(field.name).type
+            if source.text and not (is_text(field.type) or _is_raw(field.type) or pt.is_null(field.type)):
+                raise CheckFailedError(
+                    f"it says that all is text to be parsed, and the column {field.name!r} is {field.type}; "
+                    "say text = False, or give text"
+                )
             if not _goes_as(field.type, told, source.text):
                 raise CheckFailedError(
                     f"the column {field.name!r} is {told} in its schema and {field.type} in a batch; "
@@ -61,8 +55,12 @@ def schema(bench: SourceBench) -> None:
 
 def _goes_as(found: pa.DataType, told: pa.DataType, text: bool) -> bool:
     """Whether a batch may have this type; what is no UTF-8 may come as bytes from a source of text."""
-    raw = text and (pt.is_binary(found) or pt.is_large_binary(found))
+    raw = text and _is_raw(found)
     return bool(pt.is_null(found) or family(found) == family(told) or (raw and is_text(told)))
+
+
+def _is_raw(found: pa.DataType) -> bool:
+    return bool(pt.is_binary(found) or pt.is_large_binary(found))
 
 
 def row_count(bench: SourceBench) -> None:
@@ -121,6 +119,7 @@ def files(bench: SourceBench) -> None:
 
 def nothing_there(bench: SourceBench) -> None:
     """Where nothing is, a `DataError` says so, and names it."""
+    bench.need_open()
     for path in (bench.folder / "nothing here.csv", bench.folder / "no folder" / "nothing here.csv"):
         section = bench.stated(path=str(path))
         text = _refusal(bench, section, f"opened on {path}, where nothing is")
@@ -134,6 +133,7 @@ def nothing_there(bench: SourceBench) -> None:
 
 def damaged(bench: SourceBench) -> None:
     """A file of something else is a `DataError` that names it, or is read; never another exception."""
+    bench.need_open()
     given = Path(str(bench.usual["path"]))
     if not given.is_file():
         raise NotCheckedError("it reads no single file")
