@@ -53,12 +53,20 @@ class SectionBench(Bench):
         """The section of a config, with these options beside the author's."""
         return {"use": self.cls.use, **self.options, **options}
 
-    def shared(self, kind: str) -> dict[str, Any] | None:
-        """What the plugin of the same name and another kind is told of these options; None: there is none."""
-        if self.cls.use not in self.registry.names(kind):
+    def shared(self, kind: str, use: str = "") -> dict[str, Any] | None:
+        """The section of a plugin of another kind, with the options that it has, too; None: there is none.
+
+        Parameters
+        ----------
+        kind : str
+        use : str
+            Its name; empty: the same.
+        """
+        use = use or self.cls.use
+        if use not in self.registry.names(kind):
             return None
-        known = {item.name for item in option_fields(self.registry.load(self.cls.use, kind))}
-        return {"use": self.cls.use, **{name: v for name, v in self.options.items() if name in known}}
+        known = {item.name for item in option_fields(self.registry.load(use, kind))}
+        return {"use": use, **{name: value for name, value in self.options.items() if name in known}}
 
     def bound(self, section: Mapping[str, Any]) -> Any:
         """The plugin with its options.

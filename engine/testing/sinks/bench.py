@@ -15,7 +15,7 @@ from engine.errors import DataError
 from engine.runtime.io.options import bind_sink, open_source
 from engine.sink import Sink, SinkPlugin, Writer
 from engine.testing.options import SectionBench
-from engine.testing.outcome import CheckFailedError, NotCheckedError, running
+from engine.testing.outcome import CheckFailedError, NotCheckedError, described, running
 from engine.testing.rows import difference
 from engine.testing.samples import ordinary, unusual
 
@@ -82,12 +82,25 @@ class SinkBench(SectionBench):
         return folder
 
     @cached_property
-    def opened(self) -> Sink | Exception:
-        """The sink, or why it can't be opened."""
+    def refusal(self) -> str | None:
+        """Why it can't be written to; None: it can."""
+        if "path" not in self.names:
+            return "it has no option 'path'; rejected rows go beside what it names, and the kit writes there"
         try:
-            return self.sink(self.fresh("opened") / self.file)
+            sink = self.sink(self.fresh("opened") / self.file)
         except Exception as error:
-            return error
+            return f"it can't be opened: {described(error)}"
+        wanted = {"path": Path, "extension": str, "is_folder": bool, "takes_coded": bool}
+        for name, kind in wanted.items():
+            if not isinstance(found := getattr(sink, name, None), kind):
+                return f"what open() gives has {found!r} as {name!r}; it must be {kind.__name__}"
+        if getattr(sink, "mode", None) not in ("error", "replace"):
+            return "what open() gives must have 'error' or 'replace' as its mode"
+        if not callable(getattr(sink, "check_columns", None)):
+            return "what open() gives must have check_columns, a function of a pyarrow.Schema"
+        if not self.rows.num_columns:
+            return "check_columns() refuses numbers, text and times; let pass what it can hold"
+        return None
 
     def sink(self, path: Path, **options: Any) -> Sink:
         """The sink at a path."""
@@ -101,7 +114,7 @@ class SinkBench(SectionBench):
         ------
         NotCheckedError
         """
-        if isinstance(self.opened, Exception) or not self.rows.num_columns:
+        if self.refusal is not None:
             raise NotCheckedError("see 'opens'")
 
     def write(self, path: Path, rows: pa.Table, how: str = "given rows", **options: Any) -> Writer:
@@ -120,14 +133,35 @@ class SinkBench(SectionBench):
                     writer.write(batch)
         return writer
 
+    @cached_property
+    def misread(self) -> str | None:
+        """Why rows that are written in one batch don't read back equal; None: they do."""
+        if not self.is_read:
+            return (
+                "there is nobody to read what it writes; give read=…, a function of the path that gives a "
+                "pyarrow.Table, or the name of a source"
+            )
+        path = self.fresh("reads back") / self.file
+        try:
+            self.write(path, self.rows)
+            self._same(path, self.rows, "written", "write every value of every row, in order")
+        except CheckFailedError as failed:
+            return str(failed)
+        return None
+
     def same(self, path: Path, wanted: pa.Table, how: str, remedy: str) -> None:
         """Fail where what is read back isn't what was written.
 
         Raises
         ------
         NotCheckedError
-            Nobody can read it.
+            Not even rows that are written in one batch read back.
         """
+        if self.misread is not None:
+            raise NotCheckedError("see 'reads_back'")
+        self._same(path, wanted, how, remedy)
+
+    def _same(self, path: Path, wanted: pa.Table, how: str, remedy: str) -> None:
         with running(f"{how}, read back", "what was written can be read"):
             found, text = self.read(path)
         said = difference(found, wanted, text=text)
@@ -138,9 +172,9 @@ class SinkBench(SectionBench):
         """What lies at a path, and whether it is text to parse."""
         if callable(self.reader):
             return self.reader(path), False
-        section = self.shared("source") if self.reader is None else {"use": self.reader}
+        section = self.shared("source", self.reader or "")
         if section is None:
-            raise NotCheckedError("see 'reads_back'")
+            raise NotCheckedError("there is nobody to read it")
         source = open_source({**section, "path": str(path)}, self.registry)
         batches = list(source.batches(None, 1000))
         found = pa.Table.from_batches(batches) if batches else source.schema.empty_table()
@@ -149,7 +183,7 @@ class SinkBench(SectionBench):
     @property
     def is_read(self) -> bool:
         """Whether somebody can read what it writes."""
-        return self.reader is not None or self.shared("source") is not None
+        return callable(self.reader) or self.shared("source", self.reader or "") is not None
 
 
 def contents(folder: Path) -> dict[str, str]:
