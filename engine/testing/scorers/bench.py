@@ -137,4 +137,7 @@ def _case(label: str, data: bytes) -> Case:
     rows = hard_rows(data, label)
     wanted = predict(data, rows)
     rows = plain_rows(model.n_features) if rows is None else rows
-    return Case(label, model, rows, wanted.reshape(len(rows), -1))
+    wanted = wanted.reshape(len(rows), -1)
+    for array in (rows, wanted):  # a scorer that writes there would spoil the next check
+        array.flags.writeable = False
+    return Case(label, model, rows, wanted)
