@@ -102,8 +102,8 @@ def difference(scorer: Scorer, rows: NDArray[np.float32], predicted: NDArray[np.
         return f"XGBoost gives {predicted.size} predictions for {len(rows)} rows, not {scorer.n_outputs} each"
     wanted = predicted.reshape(len(rows), scorer.n_outputs)
     for found, way in (
-        (scorer.many(rows), "a block"),
-        (scorer.many(np.asfortranarray(rows)), "a block of columns"),
+        (scorer.many(rows.copy()), "a block"),
+        (scorer.many(rows.copy("F")), "a block of columns"),
         (_one_by_one(scorer, rows), "one row"),
     ):
         part = wanted[: min(len(rows), _ONE_BY_ONE)] if way == "one row" else wanted
