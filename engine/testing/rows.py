@@ -32,7 +32,8 @@ def difference(found: pa.Table, wanted: pa.Table, *, text: bool = False) -> str 
     """The first difference between two tables, as a sentence; None: there is none.
 
     Columns of one type are compared value by value. Otherwise they hold the same if, as an input of the kind
-    that ``wanted`` suggests, they have the same bits: 1 and 1.0, or a text and a dictionary of it.
+    that ``wanted`` suggests, they have the same bits: 1 and 1.0, or a text and a dictionary of it. Null and
+    NaN are missing, both.
 
     Parameters
     ----------
@@ -68,9 +69,13 @@ def _column(name: str, found: pa.ChunkedArray, wanted: pa.ChunkedArray, text: bo
     else:
         return f"{name} is {found.type} and not {wanted.type}"
     for row, (a, b) in enumerate(zip(*pairs, strict=True)):
-        if exact(a) != exact(b):
+        if exact(a) != exact(b) and not (_is_missing(a) and _is_missing(b)):
             return f"row {row:,} of {name} is {a!r} and not {b!r}"
     return None
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _values(column: pa.ChunkedArray, kind: Kind, text: bool) -> list[Any]:

@@ -127,18 +127,18 @@ def threads(bench: ScorerBench) -> None:
         def score(subject: Subject = subject) -> tuple[Floats, Floats]:
             rows = subject.case.rows
             block = subject.many(rows, f"in {_THREADS} threads")
-            alone = [subject.one(row.copy(), f"in {_THREADS} threads") for row in rows[:_ALONE]]
+            alone = [subject.one(row.copy(), f"in {_THREADS} threads") for row in rows[: _ALONE // 4]]
             return block, np.stack(alone)
 
         with ThreadPoolExecutor(_THREADS) as pool:
-            running = [pool.submit(score) for _ in range(4 * _THREADS)]
+            running = [pool.submit(score) for _ in range(2 * _THREADS)]
             for block, alone in (done.result() for done in running):
                 said = (f"in {_THREADS} threads", "in one")
                 subject.same(block, whole, said, remedy)
                 subject.same(alone, whole[: len(alone)], said, remedy)
-        tall = np.tile(subject.case.rows, (20, 1))
+        tall = np.tile(subject.case.rows, (8, 1))
         found = subject.many(tall, f"with threads={_THREADS}", _THREADS)
-        subject.same(found, np.tile(whole, (20, 1)), (f"with threads={_THREADS}", "with one"), remedy)
+        subject.same(found, np.tile(whole, (8, 1)), (f"with threads={_THREADS}", "with one"), remedy)
 
 
 def inputs_untouched(bench: ScorerBench) -> None:
