@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pyarrow.types as pt
 
 from engine.decode import TableDecoder
 from engine.decode.arrow import fits, plain_text
-from engine.errors import listing
+from engine.errors import DataError, listing
 from engine.schema import Input, Kind
 
 KINDS = (Kind.NUMBER, Kind.TIMESTAMP, Kind.TEXT)
@@ -56,6 +57,19 @@ def difference(found: pa.Table, wanted: pa.Table, *, text: bool = False) -> str 
         if said is not None:
             return said
     return None
+
+
+def held(check_columns: Callable[[pa.Schema], None], rows: pa.Table) -> pa.Table:
+    """The columns that a sink doesn't refuse."""
+
+    def refused(field: pa.Field) -> bool:
+        try:
+            check_columns(pa.schema([field]))
+        except DataError:
+            return True
+        return False
+
+    return rows.select([field.name for field in rows.schema if not refused(field)])
 
 
 def _column(name: str, found: pa.ChunkedArray, wanted: pa.ChunkedArray, text: bool) -> str | None:

@@ -27,7 +27,8 @@ SAYS = {
     "inputs_untouched": "many() changes its features; others read the same memory",
     "used": "'used' lacks [0, 5]; name every feature that splits read",
     "addresses": "it has row_address and no row_model",
-    "damaged": "given an empty model, make() raises ValueError",
+    "other_models": "given a linear model, make() raises KeyError: 'trees'",
+    "damaged": "given a text, make() raises ValueError",
     "pipeline": "by the engine's own scorer; what fold() gives must have the same scores",
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import ModelError
+from engine.forest.model import read_model
 from engine.forest.xgb import XGBoostScorer
 from engine.scorer import Scorer, ScorerPlugin, scorer
 
@@ -119,7 +119,7 @@ class UsesItsInput(XGBoostScorer):
 class UsesMore(XGBoostScorer):
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        self.used = self.used - {min(self.used)}
+        self.used = self.used - {min(self.used, default=0)}
 
 
 @wrong("addresses")
@@ -127,15 +127,22 @@ class HalfAnAddress(XGBoostScorer):
     row_address = 1
 
 
+@wrong("other_models")
+class KnowsTrees(XGBoostScorer):
+    def __init__(self, model: Any, where: str) -> None:
+        if read_model(model, where).booster == "gblinear":
+            raise KeyError("trees")
+        super().__init__(model, where)
+
+
 @scorer("wrong_damaged")
 class AsXGBoostSays(Right):
     __doc__ = DOC
 
     def make(self, model: bytes, where: str, *, trusted: bool = False) -> Scorer | str:
-        try:
-            return super().make(model, where)
-        except ModelError as error:
-            raise ValueError(str(error)) from error
+        if model[:1] != b"{":
+            raise ValueError("no model")
+        return super().make(model, where)
 
 
 WRONG["damaged"] = AsXGBoostSays

@@ -21,12 +21,8 @@ DOC = "Write Arrow's own files.\n\n    >>> 1 + 1\n    2\n    "
 
 
 def read(path: Path) -> pa.Table:
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    tables = []
-    for name in files:
-        with pa.OSFile(str(name)) as file:
-            tables.append(pa.ipc.open_file(file).read_all())
-    return pa.concat_tables(tables)
+    with pa.OSFile(str(path)) as file:
+        return pa.ipc.open_file(file).read_all()
 
 
 class Part:

@@ -96,7 +96,7 @@ class ScorerBench(Bench):
     @cached_property
     def cases(self) -> list[Case]:
         """Every model with what XGBoost predicts."""
-        return [_case(label, data) for label, data in (self.models or trained()).items()]
+        return [case_of(label, data) for label, data in (self.models or trained()).items()]
 
     def make(self, case: Case) -> Scorer | str:
         """What the plugin makes of a model."""
@@ -132,7 +132,8 @@ def _is_told(subject: Subject) -> bool:
     return told == (case.rows.shape[1], case.wanted.shape[1])
 
 
-def _case(label: str, data: bytes) -> Case:
+def case_of(label: str, data: bytes) -> Case:
+    """A model, rows that are hard for it, and XGBoost's predictions."""
     model = read_model(data, label)
     rows = hard_rows(data, label)
     wanted = predict(data, rows)

@@ -38,6 +38,7 @@ SCORERS: Kit[ScorerBench] = Kit(
             "inputs_untouched": Check(scoring.inputs_untouched),
             "used": Check(scoring.used),
             "addresses": Check(scoring.addresses),
+            "other_models": Check(scoring.other_models),
             "damaged": Check(scoring.damaged),
             "pipeline": Check(pipeline),
         }

@@ -12,7 +12,7 @@ from engine.pipeline import Pipeline
 from engine.plan.build import build_plan
 from engine.testing.outcome import CheckFailedError, NotCheckedError, running
 from engine.testing.scorers.bench import ScorerBench
-from engine.testing.scorers.scoring import addresses, equals_xgboost, layouts, one_equals_many, used
+from engine.testing.scorers.scoring import addresses, equals_xgboost, layouts, need, one_equals_many, used
 from engine.testing.stages.compare import answers, difference, one_by_one
 
 _TARGETS = {"binary:logistic": "boolean", "multi:softprob": "category", "reg:squarederror": "number"}
@@ -23,11 +23,7 @@ def pipeline(bench: ScorerBench) -> None:
     """In a pipeline it gives what the engine's own scorer gives, compiled, interpreted and row by row."""
     from engine.training.fit import fit_plan
 
-    for check in (equals_xgboost, one_equals_many, layouts, used, addresses):
-        try:
-            check(bench)
-        except CheckFailedError:
-            raise NotCheckedError(f"see {check.__name__!r}") from None
+    need(bench, equals_xgboost, one_equals_many, layouts, used, addresses)
     scored = [subject.case.model.objective for subject in bench.subjects]
     objective = next((name for name in scored if name in _TARGETS), None)
     if objective is None:

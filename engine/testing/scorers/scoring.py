@@ -10,11 +10,26 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ModelError
-from engine.testing.outcome import CheckFailedError, described
-from engine.testing.scorers.bench import Case, Floats, ScorerBench, Subject
+from engine.testing.outcome import CheckFailedError, NotCheckedError, described
+from engine.testing.scorers.bench import Case, Floats, ScorerBench, Subject, case_of
+from engine.testing.scorers.models import others
 
 _ALONE = 64
 _THREADS = 4
+
+
+def need(bench: ScorerBench, *checks: Callable[[ScorerBench], None]) -> None:
+    """Leave a check that has nothing to say where others fail.
+
+    Raises
+    ------
+    NotCheckedError
+    """
+    for check in checks:
+        try:
+            check(bench)
+        except CheckFailedError:
+            raise NotCheckedError(f"see {check.__name__!r}") from None
 
 
 def makes(bench: ScorerBench) -> None:
@@ -171,11 +186,33 @@ def used(bench: ScorerBench) -> None:
             )  # fmt: skip
 
 
+def other_models(bench: ScorerBench) -> None:
+    """A model of another kind is scored with XGBoost's bits, or refused by a reason or a `ModelError`."""
+    need(bench, makes, equals_xgboost)
+    for label, data in others().items():
+        case = case_of(label, data)
+        try:
+            made = bench.cls().make(data, label, trusted=True)
+        except ModelError:
+            continue
+        except Exception as error:
+            raise CheckFailedError(
+                f"given {label}, make() raises {described(error)}; give a reason, a text, why it can't be"
+            ) from error
+        if isinstance(made, str):
+            continue
+        _told(case, made)
+        subject = Subject(case, made)
+        alone = np.stack([subject.one(row.copy(), "given a row") for row in case.rows[: _ALONE // 4]])
+        for found in (subject.many(case.rows, "given hard rows"), alone):
+            remedy = "give a reason, a text, where a model is of a kind that it doesn't know"
+            subject.same(found, case.wanted[: len(found)], ("here", "as XGBoost predicts it"), remedy)
+
+
 def damaged(bench: ScorerBench) -> None:
     """What is no model, or a part of one, is a reason or a `ModelError`."""
     whole = bench.cases[0].model.ubj
-    for label, data in (
-        ("an empty model", b""),
+    for label, data in (  # none that is empty: XGBoost ends the process, and the engine lets none through
         ("a text", b"this is no model"),
         ("half a model", whole[: len(whole) // 2]),
         ("a model without its end", whole[:-1]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,12 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from engine.errors import DataError
 from engine.runtime.io.options import bind_sink, open_source
 from engine.sink import Sink, SinkPlugin, Writer
 from engine.testing.options import SectionBench
 from engine.testing.outcome import CheckFailedError, NotCheckedError, described, running
-from engine.testing.rows import difference
+from engine.testing.rows import difference, held
 from engine.testing.samples import ordinary, unusual
 
 Read = Callable[[Path], pa.Table]
@@ -67,9 +66,7 @@ class SinkBench(SectionBench):
 
     def held(self, rows: pa.Table) -> pa.Table:
         """The columns that the sink doesn't refuse."""
-        check = self.sink(self.fresh("held") / self.file).check_columns
-        kept = [field.name for field in rows.schema if not _refused(check, pa.schema([field]))]
-        return rows.select(kept)
+        return held(self.sink(self.fresh("held") / self.file).check_columns, rows)
 
     def fresh(self, name: str) -> Path:
         """An empty folder."""
@@ -144,13 +141,13 @@ class SinkBench(SectionBench):
         path = self.fresh("reads back") / self.file
         try:
             self.write(path, self.rows)
-            self._same(path, self.rows, "written", "write every value of every row, in order")
+            self._same([path], self.rows, "written", "write every value of every row, in order")
         except CheckFailedError as failed:
             return str(failed)
         return None
 
-    def same(self, path: Path, wanted: pa.Table, how: str, remedy: str) -> None:
-        """Fail where what is read back isn't what was written.
+    def same(self, path: Path | Sequence[Path], wanted: pa.Table, how: str, remedy: str) -> None:
+        """Fail where what is read back, of a file or of the parts of a folder, isn't what was written.
 
         Raises
         ------
@@ -159,12 +156,13 @@ class SinkBench(SectionBench):
         """
         if self.misread is not None:
             raise NotCheckedError("see 'reads_back'")
-        self._same(path, wanted, how, remedy)
+        self._same([path] if isinstance(path, Path) else path, wanted, how, remedy)
 
-    def _same(self, path: Path, wanted: pa.Table, how: str, remedy: str) -> None:
+    def _same(self, files: Sequence[Path], wanted: pa.Table, how: str, remedy: str) -> None:
         with running(f"{how}, read back", "what was written can be read"):
-            found, text = self.read(path)
-        said = difference(found, wanted, text=text)
+            parts = [self.read(file) for file in files]
+            found = pa.concat_tables([table for table, _ in parts], promote_options="permissive")
+        said = difference(found, wanted, text=parts[0][1])
         if said is not None:
             raise CheckFailedError(f"{how} and read back, {said}; {remedy}")
 
@@ -197,11 +195,3 @@ def contents(folder: Path) -> dict[str, str]:
 def visible(folder: Path) -> list[str]:
     """What lies in a folder for readers: they skip names that begin with ``_`` or ``.``."""
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith(("_", ".")))
-
-
-def _refused(check: Callable[[pa.Schema], None], schema: pa.Schema) -> bool:
-    try:
-        check(schema)
-    except DataError:
-        return True
-    return False

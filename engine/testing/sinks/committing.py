@@ -165,7 +165,7 @@ def files(bench: SinkBench) -> None:
         if ends:
             raise CheckFailedError(f"it wrote {ends[0].name}, and its extension is {sink.extension!r}")
         if bench.misread is None:
-            bench.same(path, bench.rows, f"written to {name}", "see 'reads_back'")
+            bench.same(found, bench.rows, f"written to {name}", "files() gives parts in the order of rows")
 
 
 def _modes(bench: SinkBench) -> list[dict[str, str]]:

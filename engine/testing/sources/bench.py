@@ -15,7 +15,7 @@ from engine.runtime.io.options import bind_source, open_sink
 from engine.source import Source, SourcePlugin
 from engine.testing.options import SectionBench
 from engine.testing.outcome import CheckFailedError, NotCheckedError, described, running
-from engine.testing.rows import difference
+from engine.testing.rows import difference, held
 from engine.testing.samples import ordinary
 
 Write = Callable[[Path, pa.Table], object]
@@ -71,7 +71,7 @@ class SourceBench(SectionBench):
             if self.rows is None:
                 raise NotCheckedError("see 'opens'")
             return Place(self.stated(), self.rows)
-        return self.written("rows", ordinary() if self.rows is None else self.rows)
+        return self.written("rows", self._generated if self.rows is None else self.rows)
 
     @property
     def lacking(self) -> str | None:
@@ -111,14 +111,26 @@ class SourceBench(SectionBench):
         return Place(self.stated(path=str(path)), rows)
 
     @cached_property
-    def _writer(self) -> Write | None:
+    def _generated(self) -> pa.Table:
+        """Generated rows; of columns that the sink can hold which writes them."""
+        if self.write is not None or self._sink is None:
+            return ordinary()
+        return held(open_sink(self._sink(self.path("held")), self.registry).check_columns, ordinary())
+
+    @cached_property
+    def _sink(self) -> Callable[[Path], dict[str, Any]] | None:
+        """The section of the sink of the same name, by the path to write to."""
         section = self.shared("sink")
-        if self.write is not None or section is None:
+        return None if section is None else lambda path: {**section, "path": str(path)}
+
+    @cached_property
+    def _writer(self) -> Write | None:
+        if self.write is not None or self._sink is None:
             return self.write
+        section = self._sink
 
         def write(path: Path, rows: pa.Table) -> None:
-            sink = open_sink({**section, "path": str(path)}, self.registry)
-            with sink.open(rows.schema) as writer:
+            with open_sink(section(path), self.registry).open(rows.schema) as writer:
                 for batch in rows.to_batches():
                     writer.write(batch)
 
@@ -134,6 +146,14 @@ class SourceBench(SectionBench):
     @property
     def refusal(self) -> str | None:
         """Why it can't be read; None: it can."""
+        try:
+            self.full  # noqa: B018 - written when it is first asked for
+        except NotCheckedError:
+            raise
+        except Exception as error:
+            return (
+                f"rows can't be written for it: {described(error)}; give others, or the columns that it has"
+            )
         if isinstance(self._opened, Exception):
             where = ", ".join(f"{name}={value!r}" for name, value in self.usual.items() if name != "use")
             return f"it can't be opened with {where}: {described(self._opened)}"

@@ -15,13 +15,8 @@ from engine.testing import parametrize_sinks
 PLUGINS = Path(__file__).parents[1] / "plugins"
 
 
-def read(path: Path) -> pa.Table:
-    """The table of a file, or of a folder of files."""
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    return pa.concat_tables([_read(file) for file in files], promote_options="default")
-
-
-def _read(file: Path) -> pa.Table:
+def read(file: Path) -> pa.Table:
+    """The table of a file."""
     with closing(sqlite3.connect(file)) as connection:
         declared = {row[1]: row[2] for row in connection.execute("pragma table_info(scores)")}
         rows = connection.execute("select * from scores").fetchall()
