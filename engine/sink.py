@@ -52,7 +52,7 @@ class Writer(Protocol):
     ) -> None: ...
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Append rows."""
+        """Append rows. Several threads call it, one at a time."""
         ...
 
     def files(self) -> tuple[Path, ...]:

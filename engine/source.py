@@ -65,9 +65,10 @@ class Source(Protocol):
     def batches(
         self, columns: Sequence[str] | None, batch_rows: int, coded: Collection[str] = ()
     ) -> Iterator[pa.RecordBatch]:
-        """The rows in order, at most ``batch_rows`` at a time, with these columns (None: all).
+        """The rows in order, at most ``batch_rows`` at a time, with these columns (None: all) in this order.
 
-        Text columns in ``coded`` may come dictionary-encoded, as they lie in the file.
+        Of no columns, batches have rows all the same. Text columns in ``coded`` may come dictionary-encoded,
+        as they lie in the file. Several threads take batches, one at a time.
         """
         ...
 

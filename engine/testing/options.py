@@ -15,6 +15,8 @@ from typing import Any, ClassVar
 from engine.config.compose import compose
 from engine.config.convert import plain
 from engine.errors import ConfigError, listing
+from engine.sink import SinkPlugin
+from engine.source import SourcePlugin
 from engine.stage import option_fields
 from engine.testing.documentation import Bench
 from engine.testing.outcome import CheckFailedError, NotCheckedError, described
@@ -35,6 +37,7 @@ class SectionBench(Bench):
     """Keys of the section that are no options."""
     binder: ClassVar[Callable[..., Any]]
 
+    cls: type[SourcePlugin | SinkPlugin]
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -67,6 +70,16 @@ class SectionBench(Bench):
             return None
         known = {item.name for item in option_fields(self.registry.load(use, kind))}
         return {"use": use, **{name: value for name, value in self.options.items() if name in known}}
+
+    def extension_mistake(self) -> str | None:
+        """What is wrong with the endings of files that it takes; None: nothing."""
+        extensions = self.cls.extensions
+        odd = [end for end in extensions if not (end.startswith(".") and end == end.lower() and len(end) > 1)]
+        if odd:
+            return f"{odd[0]!r} in extensions is no ending of a file; write it with the dot, in small letters"
+        if extensions and "path" not in self.names:
+            return "with extensions it is taken for files, and it has no option 'path' to be told which"
+        return None
 
     def bound(self, section: Mapping[str, Any]) -> Any:
         """The plugin with its options.

@@ -96,7 +96,7 @@ def _values(column: pa.ChunkedArray, kind: Kind, text: bool) -> list[Any]:
     """The values as an input of this kind has them; what is none stands for itself."""
     if kind is Kind.TEXT:
         values = [value for chunk in column.chunks for value in plain_text(chunk).to_pylist()]
-        return [value.decode() if isinstance(value, bytes) else value for value in values]
+        return [value.decode(errors="replace") if isinstance(value, bytes) else value for value in values]
     decoder = TableDecoder([Input("x", kind)], parse_text=text)
     decoded = decoder.decode(pa.table({"x": column}))
     plain: list[Any] = decoded.columns["x"].tolist()  # type: ignore[union-attr]

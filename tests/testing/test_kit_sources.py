@@ -9,9 +9,10 @@ import pytest
 
 from engine.errors import UserError
 from engine.registry import Registry
+from engine.source import Source, source
 from engine.testing import KITS, PluginCheckError, check_source, parametrize_sources, source_checks
 
-from .wrong_sources import WRONG, Right, write
+from .wrong_sources import WRONG, Opened, Right, write
 
 SAYS = {
     "opens": "has nothing as 'schema'; it must be Schema",
@@ -87,3 +88,31 @@ def test_a_folder_of_sources(tmp_path: Path) -> None:
         check()
     with pytest.raises(ValueError, match="given: 'cvs' is not among the sources that are checked"):
         parametrize_sources(["csv"], given={"cvs": {}})
+
+
+def test_what_can_not_be_read_is_told_once() -> None:
+    @source("broken")
+    class Broken(Right):
+        __doc__ = Right.__doc__
+        extensions = (".arrow",)
+
+        def open(self) -> Source:
+            opened = Opened(Path(self.path))
+            opened.batches = lambda *_: iter([1 / 0])  # type: ignore[assignment]
+            return opened
+
+    with pytest.raises(PluginCheckError) as caught:
+        check_source(Broken, write=write)
+    assert "it raises ZeroDivisionError" in caught.value.failed["rows"]
+    assert not {"columns", "coded", "twice", "threads", "batch"} & set(caught.value.failed)
+
+
+def test_an_ending_without_a_dot() -> None:
+    @source("dotless")
+    class Dotless(Right):
+        __doc__ = Right.__doc__
+        extensions = ("arrow",)
+
+    with pytest.raises(PluginCheckError, match="'arrow' in extensions is no ending of a file") as caught:
+        check_source(Dotless, write=write)
+    assert list(caught.value.failed) == ["opens"]

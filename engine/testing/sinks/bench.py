@@ -83,6 +83,8 @@ class SinkBench(SectionBench):
         """Why it can't be written to; None: it can."""
         if "path" not in self.names:
             return "it has no option 'path'; rejected rows go beside what it names, and the kit writes there"
+        if mistake := self.extension_mistake():
+            return mistake
         try:
             sink = self.sink(self.fresh("opened") / self.file)
         except Exception as error:

@@ -158,5 +158,5 @@ def batch(bench: SinkBench) -> None:
         sink = bench.sink(path)
         # a pipeline makes other types of the same values
         sink.check_columns(pipeline.output_schema(source.schema))
-        run(source, sink, bench.rows.schema)
+        run(pipeline, source, sink)
     bench.same(path, pipeline.predict_many(bench.rows), "written by a batch", "see the other checks, too")

@@ -146,6 +146,8 @@ class SourceBench(SectionBench):
     @property
     def refusal(self) -> str | None:
         """Why it can't be read; None: it can."""
+        if mistake := self.extension_mistake():
+            return mistake
         try:
             self.full  # noqa: B018 - written when it is first asked for
         except NotCheckedError:
@@ -188,10 +190,31 @@ class SourceBench(SectionBench):
         if self.refusal is not None:
             raise NotCheckedError("see 'opens'")
 
-    @cached_property
+    def read_whole(self) -> pa.Table:
+        """All that the source gives of `full`; an exception is a failure."""
+        if isinstance(self._whole, CheckFailedError):
+            raise self._whole
+        return self._whole
+
+    @property
     def whole(self) -> pa.Table:
-        """All that the source gives of `full`."""
-        return read(self.source)
+        """The same, for checks to which another reading is to be equal.
+
+        Raises
+        ------
+        NotCheckedError
+            It can't be read at all.
+        """
+        if isinstance(self._whole, CheckFailedError):
+            raise NotCheckedError("see 'rows'")
+        return self._whole
+
+    @cached_property
+    def _whole(self) -> pa.Table | CheckFailedError:
+        try:
+            return read(self.source)
+        except CheckFailedError as failed:
+            return failed
 
     def open(self, place: Place) -> Source:
         """Another source, over any place."""

@@ -19,7 +19,7 @@ _TEXT = KINDS[-1]
 
 def rows(bench: SourceBench) -> None:
     """It gives the rows that are there, in order."""
-    said = difference(bench.whole, bench.full.rows, text=bench.source.text)
+    said = difference(bench.read_whole(), bench.full.rows, text=bench.source.text)
     if said is not None:
         raise CheckFailedError(f"read as a whole, {said}; give the rows that are there, in order")
 
@@ -118,9 +118,10 @@ def batch(bench: SourceBench) -> None:
     wanted = bench.full.rows
     if difference(bench.whole, wanted, text=bench.source.text) is not None:
         raise NotCheckedError("see 'rows'")
+    pipeline = passing(wanted.schema)
     out = bench.folder / "answers.parquet"
     with running("in a batch", READ):
-        run(bench.open(bench.full), open_sink({"path": str(out), "mode": "replace"}), wanted.schema)
+        run(pipeline, bench.open(bench.full), open_sink({"path": str(out), "mode": "replace"}))
     remedy = "see 'rows' and 'threads'; 'text' says whether values come as text to be parsed"
     answers = read(open_source({"path": str(out)}))
-    same(answers, passing(wanted.schema).predict_many(wanted), "in a batch", remedy)
+    same(answers, pipeline.predict_many(wanted), "in a batch", remedy)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,9 +89,10 @@ class Walk:
 def _sigmoid(margins: Floats) -> Floats:
     # NumPy's own exp differs in the last bit now and then; XGBoost calls the C library's
     exp = libm.scalar("expf")
-    powers: Any = np.reshape([exp(-x) for x in np.maximum(margins, np.float32(-88.7)).ravel()], margins.shape)
-    one = np.float32(1)
-    return one / (powers.astype(np.float32) + one)
+    least = np.maximum(margins, np.float32(-88.7))
+    powers = np.array([exp(-x) for x in least.ravel()], np.float32).reshape(margins.shape)
+    one = np.ones(1, np.float32)
+    return one / (powers + one)
 
 
 _PREDICTED: Mapping[str, Callable[[Floats], Floats]] = MappingProxyType(
