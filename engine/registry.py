@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from engine.declare import Plugin
 from engine.errors import UserError, did_you_mean, fault, listing
 from engine.scorer import ScorerPlugin
 from engine.sink import SinkPlugin
@@ -43,7 +44,7 @@ class PluginKind:
 
     name: str
     folder: str
-    base: type[Any]
+    base: type[Plugin]
 
     @property
     def group(self) -> str:
@@ -226,19 +227,8 @@ class Registry:
         return {ENVIRONMENT: os.pathsep.join(self.folders)}
 
 
-def process_registry() -> Registry:
-    """The plugins that this process has come to know: of every folder that a registry was made with.
-
-    For plugins that look other plugins up; they are not told what registry they were found in.
-    """
-    import engine.plugins
-
-    known = [folder for folder in engine.plugins.__path__ if folder not in engine.plugins.BUILT_IN]
-    return Registry(folder for folder in known if Path(folder).is_dir())
-
-
-def _is_plugin(item: Any, base: type[Any]) -> bool:
-    return isinstance(item, type) and issubclass(item, base) and bool(getattr(item, "use", ""))
+def _is_plugin(item: Any, base: type[Plugin]) -> bool:
+    return isinstance(item, type) and issubclass(item, base) and bool(item.use)
 
 
 def _check_folder(folder: str, said_by: str) -> None:

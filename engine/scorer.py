@@ -19,11 +19,12 @@ Examples
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.declare import Plugin, declare
 
 __all__ = ["Scorer", "ScorerPlugin", "scorer"]
 
@@ -73,11 +74,12 @@ class Scorer(Protocol):
         ...
 
 
-class ScorerPlugin:
-    """Base of every scorer that configs can name. It must give XGBoost's own scores; nobody compares them."""
+class ScorerPlugin(Plugin):
+    """Base of every scorer that configs can name.
 
-    use: ClassVar[str] = ""
-    version: ClassVar[int] = 1
+    It must give XGBoost's own bits: it is compared on hard rows each time that a model is made ready, and a
+    difference is the user's error. `engine.testing.check_scorer` tells its author before.
+    """
 
     def make(self, model: bytes, where: str, *, trusted: bool = False) -> Scorer | str:
         """The model, ready to score, or the reason why it can't be.
@@ -85,11 +87,16 @@ class ScorerPlugin:
         Parameters
         ----------
         model : bytes
-            As XGBoost saves it, UBJSON.
+            As XGBoost saves it, UBJSON; the engine gives none that XGBoost doesn't survive.
         where : str
             The file or stage, for messages.
         trusted : bool
             The model was trained in this process.
+
+        Raises
+        ------
+        ModelError
+            It is no model, or a damaged one.
         """
         raise NotImplementedError
 
@@ -99,11 +106,4 @@ _P = TypeVar("_P", bound=ScorerPlugin)
 
 def scorer(name: str, *, version: int = 1) -> Callable[[type[_P]], type[_P]]:
     """Make a class a scorer that configs call ``name``; the file is named after it."""
-
-    def decorate(cls: type[_P]) -> type[_P]:
-        made = dataclass(frozen=True)(cls)
-        made.use = name
-        made.version = version
-        return made
-
-    return decorate
+    return declare(name, version)

@@ -21,10 +21,11 @@ Lines(path='a.txt', mode='error')
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar, dataclass_transform
 
-from engine.stage import option
+from engine.declare import Plugin, declare
+from engine.option import option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +52,7 @@ class Writer(Protocol):
     ) -> None: ...
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Append rows."""
+        """Append rows. Several threads call it, one at a time."""
         ...
 
     def files(self) -> tuple[Path, ...]:
@@ -99,11 +100,9 @@ class Sink(Protocol):
         ...
 
 
-class SinkPlugin:
+class SinkPlugin(Plugin):
     """Base of every sink that configs can name."""
 
-    use: ClassVar[str] = ""
-    version: ClassVar[int] = 1
     extensions: ClassVar[tuple[str, ...]] = ()
     """Endings of files, as ``.csv``, for which ``use: auto`` takes it; it needs an option ``path``."""
 
@@ -122,11 +121,4 @@ _P = TypeVar("_P", bound=SinkPlugin)
 @dataclass_transform(frozen_default=True, field_specifiers=(option, field))
 def sink(name: str, *, version: int = 1) -> Callable[[type[_P]], type[_P]]:
     """Make a class a sink that configs call ``name``; the file is named after it."""
-
-    def decorate(cls: type[_P]) -> type[_P]:
-        made = dataclass(frozen=True)(cls)
-        made.use = name
-        made.version = version
-        return made
-
-    return decorate
+    return declare(name, version)

@@ -20,10 +20,11 @@ Lines(path='a.txt')
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, dataclass_transform
 
-from engine.stage import option
+from engine.declare import Plugin, declare
+from engine.option import option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,9 +65,10 @@ class Source(Protocol):
     def batches(
         self, columns: Sequence[str] | None, batch_rows: int, coded: Collection[str] = ()
     ) -> Iterator[pa.RecordBatch]:
-        """The rows in order, at most ``batch_rows`` at a time, with these columns (None: all).
+        """The rows in order, at most ``batch_rows`` at a time, with these columns (None: all) in this order.
 
-        Text columns in ``coded`` may come dictionary-encoded, as they lie in the file.
+        Of no columns, batches have rows all the same. Text columns in ``coded`` may come dictionary-encoded,
+        as they lie in the file. Several threads take batches, one at a time.
         """
         ...
 
@@ -75,11 +77,9 @@ class Source(Protocol):
         ...
 
 
-class SourcePlugin:
+class SourcePlugin(Plugin):
     """Base of every source that configs can name."""
 
-    use: ClassVar[str] = ""
-    version: ClassVar[int] = 1
     extensions: ClassVar[tuple[str, ...]] = ()
     """Endings of files, as ``.csv``, for which ``use: auto`` takes it; it needs an option ``path``."""
 
@@ -104,11 +104,4 @@ _P = TypeVar("_P", bound=SourcePlugin)
 @dataclass_transform(frozen_default=True, field_specifiers=(option, field))
 def source(name: str, *, version: int = 1) -> Callable[[type[_P]], type[_P]]:
     """Make a class a source that configs call ``name``; the file is named after it."""
-
-    def decorate(cls: type[_P]) -> type[_P]:
-        made = dataclass(frozen=True)(cls)
-        made.use = name
-        made.version = version
-        return made
-
-    return decorate
+    return declare(name, version)

@@ -35,11 +35,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.declare import Plugin, declare
 from engine.expr.graph import Expr
 from engine.learning import NOTHING as NOTHING
 from engine.learning import FitContext as FitContext
@@ -53,6 +54,9 @@ from engine.schema import Column, Kind
 from engine.scorer import Scorer as Scorer
 from engine.values import Values
 
+if TYPE_CHECKING:
+    from engine.registry import Registry
+
 COMMON_KEYS = ("use", "enabled", "before", "after", "columns", "drop", "into")
 """Keys that every stage has in a config, besides its options."""
 
@@ -60,11 +64,9 @@ COMMON_KEYS = ("use", "enabled", "before", "after", "columns", "drop", "into")
 # -- the kinds
 
 
-class Stage:
+class Stage(Plugin):
     """Base of every kind of stage; write one of the kinds below."""
 
-    use: ClassVar[str] = ""
-    version: ClassVar[int] = 1
     accepts: ClassVar[tuple[Kind, ...]] = (Kind.NUMBER,)
     """Kinds of column that may be selected."""
     select_all: ClassVar[bool] = False
@@ -75,6 +77,16 @@ class Stage:
     def check(self, columns: Sequence[Column]) -> Iterable[str]:
         """What is wrong with these options for these columns, a sentence each, without seeing data."""
         return ()
+
+    def told(self, registry: Registry) -> Self:
+        """The same stage, which finds in this registry the plugins that its options name."""
+        self.__dict__["_registry"] = registry
+        return self
+
+    @property
+    def registry(self) -> Registry | None:
+        """Where the plugins are that its options name; None where nobody said."""
+        return self.__dict__.get("_registry")
 
     def learns(self) -> bool:
         """Whether ``fit`` must see data before the stage can run, with these options."""
@@ -387,16 +399,9 @@ def stage(name: str, *, version: int = 1) -> Callable[[type[_S]], type[_S]]:
     version : int
         Raise it when the same options and learned values give other answers than before.
     """
-
-    def decorate(cls: type[_S]) -> type[_S]:
-        made = dataclass(frozen=True)(cls)
-        made.use = name
-        made.version = version
-        return made
-
-    return decorate
+    return declare(name, version)
 
 
-def option_fields(cls: type[Stage]) -> tuple[dataclasses.Field[Any], ...]:
-    """The options of a stage as dataclass fields, in order."""
+def option_fields(cls: type[Plugin]) -> tuple[dataclasses.Field[Any], ...]:
+    """The options of a plugin as dataclass fields, in order."""
     return dataclasses.fields(cls)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from engine.errors import ModelError, UserError, did_you_mean, listing
 from engine.files import read_regular
 from engine.forest import parameters
 from engine.forest.model import MOST_BYTES, Model, read_model
+from engine.registry import Registry
 from engine.schema import Column, Kind
 from engine.stage import FitContext, Learned, Scorer, ScoreStage, option, stage
 from engine.values import FloatArray, Values
@@ -23,6 +24,8 @@ _BY_TARGET = {
     Kind.NUMBER: "reg:squarederror",
 }
 _SAME_MEANING = {"reg:linear": "reg:squarederror"}
+_OWN_SCORERS = ("auto", "native", "xgboost")
+"""Those that compare with XGBoost by themselves."""
 
 
 @stage("xgboost")
@@ -64,7 +67,7 @@ class XGBoost(ScoreStage):
     select_all = True
 
     def check(self, columns: Sequence[Column]) -> Iterable[str]:
-        yield from _scorer_mistakes(self.scorer)
+        yield from self._scorer_mistakes()
         if self.model is not None:
             for name in ("params", "early_stopping"):
                 if getattr(self, name):
@@ -129,7 +132,7 @@ class XGBoost(ScoreStage):
             progress=context.progress,
         )
         # trained here, so XGBoost may read it in this process; what comes of the comparison is kept
-        _scorer(self.scorer, saved, "the trained model", trusted=True)
+        self._scorer(saved, "the trained model", trusted=True)
         return _learned(read_model(saved, "the trained model"), classes, tuple(columns))
 
     def prepare(self, columns: Sequence[Column]) -> Learned:
@@ -165,41 +168,32 @@ class XGBoost(ScoreStage):
         return Kind.BOOLEAN if objective == "binary:logistic" else Kind.NUMBER
 
     def make_scorer(self, learned: Learned) -> Scorer:
-        return _scorer(self.scorer, np.asarray(learned["model"], np.uint8).tobytes(), "the model")
+        return self._scorer(np.asarray(learned["model"], np.uint8).tobytes(), "the model")
 
     def _objective(self, target: Kind | None) -> str | None:
         if self.objective != "auto":
             return self.objective
         return _BY_TARGET.get(target) if target is not None else None
 
+    def _scorer_mistakes(self) -> Iterable[str]:
+        if self.scorer in _OWN_SCORERS:
+            return
+        name, known = self.scorer, ("auto", *self._known().names("scorer"))
+        if name not in known:
+            hint = did_you_mean(name, known)
+            yield f"scorer: there is no scorer {name!r}.{hint} There are: {listing(known)}"
 
-# -- who scores
+    def _scorer(self, model: bytes, where: str, trusted: bool = False) -> Scorer:
+        if self.scorer in _OWN_SCORERS:
+            from engine.forest.choose import choose_scorer
 
+            return choose_scorer(model, where, self.scorer, trusted=trusted)
+        from engine.forest.by_plugin import scorer_by
 
-_OWN_SCORERS = ("auto", "native", "xgboost")
+        return scorer_by(self._known().load(self.scorer, "scorer")(), model, where, trusted=trusted)
 
-
-def _scorer_mistakes(name: str) -> Iterable[str]:
-    if name in _OWN_SCORERS:
-        return
-    from engine.registry import process_registry
-
-    known = ("auto", *process_registry().names("scorer"))
-    if name not in known:
-        yield f"scorer: there is no scorer {name!r}.{did_you_mean(name, known)} There are: {listing(known)}"
-
-
-def _scorer(name: str, model: bytes, where: str, trusted: bool = False) -> Scorer:
-    from engine.forest.choose import choose_scorer
-
-    if name == "auto":
-        return choose_scorer(model, where, trusted=trusted)
-    from engine.registry import process_registry
-
-    made: Scorer | str = process_registry().load(name, "scorer")().make(model, where, trusted=trusted)
-    if isinstance(made, str):
-        raise ModelError(f"{where} can't be scored by {name!r}: {made}; use scorer: auto or xgboost")
-    return made
+    def _known(self) -> Registry:
+        return self.registry or Registry()
 
 
 # -- reading and matching a file

@@ -235,10 +235,18 @@ def test_every_function_of_expressions_is_in_the_reference() -> None:
     assert missing == []
 
 
+_HEADS = {
+    "stage": "\n## The checks",
+    "source": "\n### Sources",
+    "sink": "\n### Sinks",
+    "scorer": "\n### Scorers",
+}
+
+
 def test_every_operator_and_check_is_in_the_reference_of_plugins() -> None:
     from engine.expr import graph
     from engine.expr.calendar import PARTS
-    from engine.testing import CHECKS
+    from engine.testing import KITS
 
     text = (ROOT / "docs" / "plugins.md").read_text()
     own = [name for name, item in vars(graph).items() if getattr(item, "__module__", "") == graph.__name__]
@@ -252,5 +260,8 @@ def test_every_operator_and_check_is_in_the_reference_of_plugins() -> None:
     }
     functions = [name for name in own if name not in others and not name.startswith("_")]
     missing = [f"{name}(" for name in functions if f"`{name}(" not in text]
-    missing += [name for name in (*CHECKS, *PARTS) if f"`{name}`" not in text]
+    missing += [name for name in PARTS if f"`{name}`" not in text]
+    for kit in KITS.values():
+        section = text.split(_HEADS[kit.kind])[1]
+        missing += [f"{kit.kind}: {name}" for name in kit.checks if f"`{name}`" not in section]
     assert missing == []

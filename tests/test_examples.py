@@ -6,9 +6,11 @@ import os
 import re
 import shlex
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tomllib
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -86,7 +88,12 @@ def test_links_lead_somewhere(readme: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "written"), [("folder", ["graded.csv"]), ("source", ["reviewed.csv", "again.csv"])]
+    ("name", "written"),
+    [
+        ("folder", ["graded.csv"]),
+        ("source", ["reviewed.csv", "again.csv"]),
+        ("scorer", ["by_numpy.csv", "by_default.csv"]),
+    ],
 )
 def test_it_runs_and_writes_what_it_says(name: str, written: list[str], tmp_path: Path) -> None:
     folder = copied(name, tmp_path)
@@ -94,6 +101,28 @@ def test_it_runs_and_writes_what_it_says(name: str, written: list[str], tmp_path
         succeed(folder, line, path=(ROOT,))
     (wanted,) = blocks(folder / "README.md", "text")
     assert [(folder / file).read_text() for file in written] == [wanted] * len(written)
+
+
+def test_the_sink_writes_what_it_says(tmp_path: Path) -> None:
+    folder = copied("sink", tmp_path)
+    (batch,) = lines(folder, "engine")
+    succeed(folder, batch, path=(ROOT,))
+    with closing(sqlite3.connect(folder / "alarms.sqlite")) as connection:
+        rows = connection.execute("select * from alarms").fetchall()
+    printed = ["|".join("" if cell is None else str(cell) for cell in row) for row in rows]
+    (wanted,) = blocks(folder / "README.md", "text")
+    assert printed == wanted.splitlines()
+    again = run(folder, f"{batch} sink.table=others", path=(ROOT,))
+    assert again.returncode == 2
+    assert "alarms.sqlite: the file exists; to replace it: sink.mode=replace" in again.stderr
+
+
+@pytest.mark.parametrize("name", ["source", "sink", "scorer"])
+def test_it_keeps_its_contract(name: str, tmp_path: Path) -> None:
+    folder = copied(name, tmp_path)
+    (line,) = lines(folder, "python")
+    found = succeed(folder, line, path=(ROOT,))
+    assert re.search(r"^\d+ passed", found, re.MULTILINE) and "skipped" not in found
 
 
 def test_an_edge_belongs_to_the_band_above(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from engine.cli.main import main
 from engine.cli.schema import config_schema
 from engine.config.config import Config
 from engine.errors import ConfigError, DataError, ModelError
+from engine.forest.by_plugin import scorer_by
 from engine.registry import KINDS, PluginError, Registry
 from engine.runtime.io import open_sink, open_source
 
@@ -99,6 +100,36 @@ class Part:
     abandon = close
 """
 
+PLAIN = """
+import numpy as np
+import xgboost
+
+from engine.scorer import ScorerPlugin, scorer
+
+
+@scorer("kinds_plain")
+class Plain(ScorerPlugin):
+    '''XGBoost's own predictions.'''
+
+    def make(self, model, where, *, trusted=False):
+        return Scores(xgboost.Booster({"nthread": 1}, model_file=bytearray(model)))
+
+
+class Scores:
+    n_outputs, note = 1, "plain"
+
+    def __init__(self, booster):
+        self.booster = booster
+        self.n_features = booster.num_features()
+        self.used = frozenset(range(self.n_features))
+
+    def many(self, features, threads=1):
+        return self.booster.inplace_predict(features).reshape(-1, 1)
+
+    def one(self, features, scores):
+        scores[:] = self.many(features[None])[0]
+"""
+
 FLAT = """
 import numpy as np
 
@@ -136,7 +167,9 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for kind, name, text in (
         ("sources", "jlines", JSONL_SOURCE),
         ("sinks", "jlines", JSONL_SINK),
+        ("scorers", "kinds_plain", PLAIN),
         ("scorers", "kinds_flat", FLAT),
+        ("scorers", "kinds_fails", FLAT.replace("kinds_flat", "kinds_fails").replace("0.25,", "features.x,")),
         ("scorers", "kinds_refuses", FLAT.replace("kinds_flat", "kinds_refuses").replace("Scores()", "'no'")),
     ):
         (folder / kind).mkdir(exist_ok=True)
@@ -283,9 +316,53 @@ def test_two_that_take_one_extension(own: Path, tmp_path: Path) -> None:
 
 
 def test_a_scorer_of_ones_own(own: Path, model: Path) -> None:
-    pipeline = engine.build(scoring(model, own, scorer="kinds_flat"))
-    assert pipeline.predict_one({"x": 3.0}) == {"score": 0.25}
-    assert pipeline.predict_many(pa.table({"x": [1.0, 2.0]}))["score"].to_pylist() == [0.25, 0.25]
+    pipeline = engine.build(scoring(model, own, scorer="kinds_plain"))
+    assert "then 'model': plain" in pipeline.explain()
+    rows = pa.table({"x": np.arange(40.0)})
+    assert pipeline.predict_many(rows) == engine.build(scoring(model)).predict_many(rows)
+    assert pipeline.predict_one({"x": 3.0})["score"] == pipeline.predict_many(rows)["score"][3].as_py()
+
+
+def test_a_scorer_that_gives_other_scores_is_refused(own: Path, model: Path) -> None:
+    with pytest.raises(
+        ModelError,
+        match=r"the model: the scorer 'kinds_flat' doesn't give XGBoost's own scores: in a block it gave "
+        r".*0\.25.* where XGBoost gives .*; use scorer: auto or xgboost",
+    ):
+        engine.build(scoring(model, own, scorer="kinds_flat")).predict_one({"x": 3.0})
+
+
+def test_a_scorer_that_fails_is_told_with_its_place(own: Path, model: Path) -> None:
+    with pytest.raises(
+        ModelError, match=r"the scorer 'kinds_fails' failed: .*kinds_fails\.py, line 19: AttributeError"
+    ):
+        engine.build(scoring(model, own, scorer="kinds_fails")).predict_one({"x": 3.0})
+
+
+def test_xgboosts_answers_are_kept_for_the_next_comparison(
+    own: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.forest.verify.checks_folder", lambda: tmp_path)
+    plugin = Registry([own]).load("kinds_plain", "scorer")()
+    scorer_by(plugin, model.read_bytes(), "m", trusted=True)
+    monkeypatch.setattr("engine.forest.by_plugin.predict", lambda *_: pytest.fail("asked again"))
+    scorer_by(plugin, model.read_bytes(), "m", trusted=True)
+    flat = Registry([own]).load("kinds_flat", "scorer")()
+    with pytest.raises(ModelError, match="m: the scorer 'kinds_flat' doesn't give XGBoost's own scores"):
+        scorer_by(flat, model.read_bytes(), "m", trusted=True)
+
+
+def test_a_plugin_sees_no_damaged_model(own: Path, model: Path) -> None:
+    plugin = Registry([own]).load("kinds_fails", "scorer")()
+    for data in (b"", b"this is no model", model.read_bytes()[:-9]):
+        with pytest.raises(ModelError, match=r"^m is (empty|damaged|no XGBoost model)"):
+            scorer_by(plugin, data, "m")
+
+
+def test_a_scorer_is_looked_up_in_the_pipelines_own_registry(own: Path, model: Path) -> None:
+    Registry([own])  # another pipeline's of this process
+    with pytest.raises(ConfigError, match="there is no scorer 'kinds_plain'"):
+        engine.build(scoring(model, scorer="kinds_plain"))
 
 
 def test_the_engines_scorers_by_name(model: Path) -> None:
@@ -343,7 +420,9 @@ def test_the_schema_knows_them(own: Path) -> None:
     assert source["properties"]["use"]["enum"] == ["auto", "arrow", "csv", "jlines", "jsonl", "parquet", None]
     assert "skip" in source["properties"]
     scorer = schema["$defs"]["stage.xgboost"]["properties"]["scorer"]["anyOf"][0]
-    assert scorer == {"enum": ["auto", "kinds_flat", "kinds_refuses", "native", "xgboost"]}
+    assert scorer == {
+        "enum": ["auto", "kinds_fails", "kinds_flat", "kinds_plain", "kinds_refuses", "native", "xgboost"]
+    }
 
 
 # -- installed

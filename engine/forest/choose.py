@@ -9,7 +9,7 @@ from engine.errors import ModelError
 from engine.forest.faults import UnsupportedError
 from engine.forest.forest import read_document, read_forest, read_grown
 from engine.forest.model import Model, read_model
-from engine.forest.oracle import CrashedError, FailedError, RefusedError, predict_apart
+from engine.forest.oracle import CrashedError, FailedError, RefusedError, predict, predict_apart
 from engine.forest.verify import difference, release, remembered, rows_around, xgboost_version
 from engine.forest.xgb import XGBoostScorer, first_line
 from engine.jit.cache import why_not
@@ -66,7 +66,12 @@ def choose_scorer(
             from engine.forest.native import NativeScorer
 
             native = NativeScorer(forest, where)
-            found = remembered(data, "native", lambda: difference(native, data, trusted))
+
+            def compare() -> str | None:
+                rows = rows_around(forest)
+                return difference(native, rows, (predict if trusted else predict_apart)(data, rows))
+
+            found = remembered(data, "native", compare)
             if found is None:
                 native.note += f"; equal to XGBoost {installed}"
                 return native
@@ -74,7 +79,7 @@ def choose_scorer(
     except UnsupportedError as error:
         reason = str(error)
     except (RefusedError, CrashedError, FailedError) as error:
-        raise _unreadable(where, installed, error) from error
+        raise unreadable(where, error) from error
     if mode == "native":
         raise ModelError(f"{where} can't be scored natively: {reason}; use scorer: auto or xgboost")
     if not trusted:
@@ -130,10 +135,12 @@ def try_apart(data: bytes, document: Any, where: str) -> None:
     try:
         remembered(data, "survives", attempt)
     except (RefusedError, CrashedError, FailedError) as error:
-        raise _unreadable(where, xgboost_version(), error) from error
+        raise unreadable(where, error) from error
 
 
-def _unreadable(where: str, installed: str, error: Exception) -> ModelError:
+def unreadable(where: str, error: Exception) -> ModelError:
+    """What is said of a model that XGBoost can't read."""
+    installed = xgboost_version()
     if isinstance(error, CrashedError):
         return ModelError(f"{where} is damaged: XGBoost {installed} doesn't survive it: {error}")
     if isinstance(error, FailedError):

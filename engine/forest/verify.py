@@ -1,4 +1,4 @@
-"""Compare the native scorer with the installed XGBoost, on rows around the model's own thresholds."""
+"""Compare a scorer with the installed XGBoost, on rows around the model's own thresholds."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.forest.forest import Forest, Version
-from engine.forest.native import NativeScorer
-from engine.forest.oracle import predict, predict_apart
+from engine.scorer import Scorer
 
 ROWS = 384
 """Rows that are compared, at most."""
@@ -89,33 +88,27 @@ def rows_around(forest: Forest, rows: int = ROWS, seed: int = 0) -> NDArray[np.f
     return out
 
 
-def difference(scorer: NativeScorer, data: bytes, trusted: bool) -> str | None:
-    """How the native scorer differs from XGBoost on hard rows; None: in no bit.
+def difference(scorer: Scorer, rows: NDArray[np.float32], predicted: NDArray[np.float32]) -> str | None:
+    """How a scorer differs from XGBoost on some rows; None: in no bit.
 
     Parameters
     ----------
-    scorer : NativeScorer
-    data : bytes
-        The model, UBJSON or JSON.
-    trusted : bool
-        Whether XGBoost may read it in this process.
-
-    Raises
-    ------
-    RefusedError, CrashedError
-        XGBoost can't read the model.
+    scorer : Scorer
+    rows : float32 array, shape (n, n_features)
+    predicted : float32 array
+        XGBoost's predictions for them, in whatever shape.
     """
-    rows = rows_around(scorer.forest)
-    predicted = (predict if trusted else predict_apart)(data, rows)
     if predicted.size != len(rows) * scorer.n_outputs:
         return f"XGBoost gives {predicted.size} predictions for {len(rows)} rows, not {scorer.n_outputs} each"
     wanted = predicted.reshape(len(rows), scorer.n_outputs)
     for found, way in (
-        (scorer.many(rows), "a block"),
-        (scorer.many(np.asfortranarray(rows)), "a block of columns"),
+        (scorer.many(rows.copy()), "a block"),
+        (scorer.many(rows.copy("F")), "a block of columns"),
         (_one_by_one(scorer, rows), "one row"),
     ):
-        part = wanted[: len(found)]
+        part = wanted[: min(len(rows), _ONE_BY_ONE)] if way == "one row" else wanted
+        if found.shape != part.shape or found.dtype != np.float32:
+            return f"in {way} it gave {found.dtype} of shape {found.shape}, not float32 of {part.shape}"
         differs = found.view(np.uint32) != part.view(np.uint32)
         if differs.any():
             row, column = np.argwhere(differs)[0]
@@ -123,7 +116,7 @@ def difference(scorer: NativeScorer, data: bytes, trusted: bool) -> str | None:
     return None
 
 
-def _one_by_one(scorer: NativeScorer, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def _one_by_one(scorer: Scorer, rows: NDArray[np.float32]) -> NDArray[np.float32]:
     found = np.empty((min(len(rows), _ONE_BY_ONE), scorer.n_outputs), np.float32)
     for row, scores in zip(rows, found, strict=False):
         scorer.one(row, scores)

@@ -162,7 +162,8 @@ def _planned(read: Reader, one: _Declared, registry: Registry) -> PlannedStage |
     if bound.value is None:
         return None
     into = one.common.get("into") or ""
-    return PlannedStage(one.label, bound.value, columns or (), into, bool(one.common.get("drop")), defined)
+    stage = bound.value.told(registry)
+    return PlannedStage(one.label, stage, columns or (), into, bool(one.common.get("drop")), defined)
 
 
 def _names(columns: str | list[str] | None) -> tuple[str, ...] | None:

@@ -11,8 +11,8 @@ from engine.expr.graph import Expr
 from engine.registry import Registry
 from engine.stage import ColumnStage, Learned, option, stage
 from engine.testing import (
-    CHECKS,
-    StageCheckError,
+    KITS,
+    PluginCheckError,
     check_stage,
     parametrize_stages,
     stage_checks,
@@ -46,7 +46,7 @@ ALSO = {"one_row": {"chunkings"}}
 
 @pytest.mark.parametrize("check", WRONG)
 def test_a_wrong_stage_fails_its_check_alone(check: str) -> None:
-    with pytest.raises(StageCheckError) as caught:
+    with pytest.raises(PluginCheckError) as caught:
         check_stage(WRONG[check])
     failed = caught.value.failed
     assert set(failed) == {check} | ALSO.get(check, set()), str(caught.value)
@@ -56,7 +56,7 @@ def test_a_wrong_stage_fails_its_check_alone(check: str) -> None:
 
 def test_every_check_has_its_wrong_stage() -> None:
     in_groups = {"group_equals_groups"}
-    assert set(WRONG) == set(CHECKS) - in_groups == set(SAYS)
+    assert set(WRONG) == set(KITS["stage"].checks) - in_groups == set(SAYS)
 
 
 def test_all_failures_are_told_at_once() -> None:
@@ -67,7 +67,7 @@ def test_all_failures_are_told_at_once() -> None:
         def express(self, x: Expr, learned: Learned) -> Expr:
             return x * self.by
 
-    with pytest.raises(StageCheckError) as caught:
+    with pytest.raises(PluginCheckError) as caught:
         check_stage(Bare)
     assert list(caught.value.failed) == ["documented", "example_runs"]
     assert str(caught.value).startswith("the stage 'bare' fails 2 checks\n  documented: it has no docstring")
@@ -76,7 +76,7 @@ def test_all_failures_are_told_at_once() -> None:
 def test_an_expected_failure_is_no_failure_until_it_passes() -> None:
     broken = WRONG["example_runs"]
     check_stage(broken, expected_failures={"example_runs": "to be mended"})
-    with pytest.raises(StageCheckError, match="no longer fails: remove it from expected_failures"):
+    with pytest.raises(PluginCheckError, match="no longer fails: remove it from expected_failures"):
         check_stage("clip", expected_failures={"empty": "was slow"})
     with pytest.raises(UserError, match=r"there is no check 'emty'\. Did you mean 'empty'\?"):
         check_stage("clip", expected_failures={"emty": "x"})
@@ -87,7 +87,7 @@ def test_an_expected_failure_is_no_failure_until_it_passes() -> None:
 def test_options_and_rows_of_the_authors_own() -> None:
     check_stage("scale", {"x": [1.0, 2.0, None, 4.0]}, strategy="robust")
     check_stage("clip", lo=0, hi=2)
-    with pytest.raises(StageCheckError, match=r"lo \(2\) is above hi \(1\)"):
+    with pytest.raises(PluginCheckError, match=r"lo \(2\) is above hi \(1\)"):
         check_stage("clip", lo=2, hi=1)
 
 

@@ -10,7 +10,7 @@ import pytest
 import engine.stage
 from engine.schema import Kind
 from engine.stage import option, stage
-from engine.testing import StageCheckError, check_stage
+from engine.testing import PluginCheckError, check_stage
 
 DOC = "Do as its name says.\n\n    >>> 1 + 1\n    2\n    "
 GROUPS: dict[str, list[Any]] = {
@@ -24,7 +24,7 @@ def kind(name: str) -> Any:
 
 
 def failed(cls: Any, data: Any = None, **options: Any) -> set[str]:
-    with pytest.raises(StageCheckError) as caught:
+    with pytest.raises(PluginCheckError) as caught:
         check_stage(cls, data, **options)
     return set(caught.value.failed)
 

@@ -11,8 +11,8 @@ from engine.config.convert import shown
 from engine.errors import ConfigError, Mistake, did_you_mean, listing
 from engine.registry import PluginError, Registry
 from engine.runtime.io.files import find_files, format_of
-from engine.sink import Sink
-from engine.source import Source
+from engine.sink import Sink, SinkPlugin
+from engine.source import Source, SourcePlugin
 
 SetBy = Callable[[str], str]
 
@@ -36,13 +36,18 @@ def open_source(config: Any, registry: Registry | None = None, set_by: SetBy | N
     DataError
         There is nothing to read.
     """
+    return bind_source(config, registry, set_by).open()
+
+
+def bind_source(config: Any, registry: Registry | None = None, set_by: SetBy | None = None) -> SourcePlugin:
+    """The plugin of a source with its options, not opened; as `open_source`."""
     reader = _Section("source", config, registry or Registry(), set_by)
     use = reader.use()
     if use == "auto":
         use, files = find_files(reader.path(), None, reader.formats())
         reader.check_sole(files[0])
-    opened: Source = reader.bound(use).open()
-    return opened
+    bound: SourcePlugin = reader.bound(use)
+    return bound
 
 
 def open_sink(config: Any, registry: Registry | None = None, set_by: SetBy | None = None) -> Sink:
@@ -62,6 +67,11 @@ def open_sink(config: Any, registry: Registry | None = None, set_by: SetBy | Non
     DataError
         The extension is of no format.
     """
+    return bind_sink(config, registry, set_by).open()
+
+
+def bind_sink(config: Any, registry: Registry | None = None, set_by: SetBy | None = None) -> SinkPlugin:
+    """The plugin of a sink with its options, not opened; as `open_sink`."""
     reader = _Section("sink", config, registry or Registry(), set_by)
     use = reader.use()
     chosen = reader.options.pop("format", None)
@@ -76,8 +86,8 @@ def open_sink(config: Any, registry: Registry | None = None, set_by: SetBy | Non
         use = format_of(path, formats) if path.suffix else chosen or "parquet"
     elif isinstance(reader.options.get("path"), str):
         _check_name(reader, reader.path(), reader.formats())
-    opened: Sink = reader.bound(use).open()
-    return opened
+    bound: SinkPlugin = reader.bound(use)
+    return bound
 
 
 def open_both(source: Any, sink: Any, registry: Registry, set_by: SetBy) -> tuple[Source, Sink]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,16 +9,10 @@ import pyarrow as pa
 
 from engine.errors import RowError
 from engine.pipeline import Pipeline
+from engine.testing.rows import exact
 
 Answer = tuple[Any, ...]
 """One row's answer, equal to another's only when their bits are; a refused row: why."""
-
-
-def exact(value: Any) -> Any:
-    """A value that equals another only when their bits are the same; every NaN is one."""
-    if isinstance(value, float):
-        return "nan" if math.isnan(value) else value.hex()
-    return value
 
 
 def answers(pipeline: Pipeline, rows: pa.Table, threads: int = 1) -> list[Answer]:

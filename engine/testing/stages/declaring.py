@@ -1,12 +1,10 @@
-"""Checks of what a stage says of itself: documentation, options, columns."""
+"""Checks of what a stage says of itself: options, columns, their kinds."""
 
 from __future__ import annotations
 
-import inspect
 import json
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from engine.bundle import read
 from engine.config.compose import compose
@@ -16,14 +14,12 @@ from engine.pipeline import Pipeline
 from engine.plan.flow import follow
 from engine.plan.guard import StageFailedError
 from engine.schema import Kind
-from engine.stage import COMMON_KEYS, option_fields, option_info
-from engine.testing.compare import answers, difference
-from engine.testing.data import Sample, table
-from engine.testing.learning import need_plain
-from engine.testing.subject import LABEL, CheckFailedError, NotCheckedError, Subject
-
-if TYPE_CHECKING:
-    from engine.testing.kit import Bench
+from engine.stage import COMMON_KEYS, option_fields
+from engine.testing.outcome import CheckFailedError, NotCheckedError
+from engine.testing.stages.compare import answers, difference
+from engine.testing.stages.data import Sample, table
+from engine.testing.stages.learning import need_plain
+from engine.testing.stages.subject import LABEL, Subject
 
 
 def fits(subject: Subject) -> None:
@@ -34,37 +30,6 @@ def fits(subject: Subject) -> None:
             f"it can't be built or fitted with {_shown(subject)}: {text}\nshow options and columns that fit "
             "in an example of its docstring (run_stage), or give them: check_stage(NAME, data, option=…)"
         )
-
-
-def documented(bench: Bench) -> None:
-    """Its docstring begins with a sentence, and every option has a line of help."""
-    cls = bench.cls
-    text = (inspect.getdoc(cls) or "").strip()
-    if not text or text.startswith(f"{cls.__name__}("):  # what dataclasses write themselves
-        raise CheckFailedError("it has no docstring; write one: its first line is what 'engine stages' shows")
-    first = text.splitlines()[0]
-    if not first.endswith("."):
-        raise CheckFailedError(
-            f"its docstring begins with {first!r}; make the first line a sentence that ends with a full "
-            "stop: 'engine stages' shows it"
-        )
-    silent = [item.name for item in option_fields(cls) if not option_info(item).help]
-    if silent:
-        raise CheckFailedError(
-            f'{listing(silent)}: no help; say what it is for, as in {silent[0]}: … = option(…, help="…")'
-        )
-
-
-def example_runs(bench: Bench) -> None:
-    """Its docstring has an example, which gives what it shows."""
-    found = bench.examples
-    if not found.count:
-        raise CheckFailedError(
-            "its docstring has no example; show one: >>> run_stage(NAME, {'x': [1.0, None]}, option=…), and "
-            "below it what it gives"
-        )
-    if found.failures:
-        raise CheckFailedError(f"an example of its docstring doesn't give what it shows\n{found.failures}")
 
 
 def declared_columns(subject: Subject) -> None:

@@ -112,7 +112,8 @@ def run_stage(
         selectors = None if columns is None else tuple(columns)
         watch.calls.append(Call(use, dict(data), selectors, into, drop, dict(options)))
         registry = registry or watch.registry
-    stage = (registry or Registry()).load(use)(**options)
+    registry = registry or Registry()
+    stage = registry.load(use)(**options).told(registry)
     if isinstance(stage, ScoreStage):
         raise UserError(f"{use!r} is a score stage, and run_stage runs the others")
     frame = [_Column.of(name, values) for name, values in data.items()]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import traceback
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -14,8 +12,9 @@ import pyarrow as pa
 from engine.errors import UserError
 from engine.pipeline import Pipeline
 from engine.stage import GroupStage
-from engine.testing.compare import Answer, answers, difference, one_by_one
-from engine.testing.subject import LABEL, CheckFailedError, Subject
+from engine.testing.outcome import CheckFailedError, running
+from engine.testing.stages.compare import Answer, answers, difference, one_by_one
+from engine.testing.stages.subject import LABEL, Subject
 
 ALONE = 64
 """Rows that are asked for one by one."""
@@ -211,23 +210,7 @@ def _learned_from(subject: Subject, values: str, what: str, remedy: str) -> None
                 )
 
 
-@contextmanager
-def _running(how: str, allowed: type[Exception] | tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    """Any exception but those allowed is a failure that names its place."""
-    from engine.plan.guard import StageFailedError
-
-    try:
-        with warnings.catch_warnings():
-            # of NumPy's, on infinite numbers; what comes of them is what counts
-            warnings.simplefilter("ignore", RuntimeWarning)
-            yield
-    except CheckFailedError:
-        raise
-    except Exception as error:
-        if isinstance(error, allowed) and not isinstance(error, StageFailedError):
-            return
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        raise CheckFailedError(
-            f"{how}, it raises {type(error).__name__}: {error} ({last.filename}, line {last.lineno}); "
-            "every value of a kind that it accepts must have an answer"
-        ) from error
+def _running(
+    how: str, allowed: type[Exception] | tuple[type[Exception], ...] = ()
+) -> AbstractContextManager[None]:
+    return running(how, "every value of a kind that it accepts must have an answer", allowed)

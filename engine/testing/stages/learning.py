@@ -9,8 +9,9 @@ import numpy as np
 
 from engine.pipeline import Pipeline
 from engine.stage import ColumnStage, Stage
-from engine.testing.compare import answers, difference
-from engine.testing.subject import LABEL, CheckFailedError, NotCheckedError, Subject
+from engine.testing.outcome import CheckFailedError, NotCheckedError
+from engine.testing.stages.compare import answers, difference
+from engine.testing.stages.subject import LABEL, Subject
 from engine.values import Categories
 
 _GIVEN_ARRAYS = ("fit", "compute")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import doctest
-import inspect
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,8 +20,9 @@ from engine.plan.plan import Plan
 from engine.registry import Registry
 from engine.schema import INPUT_KINDS, Kind
 from engine.stage import GroupStage, Stage
-from engine.testing.data import ROWS, Sample, raw_name, table
-from engine.testing.run import Call, watched
+from engine.testing.stages.data import ROWS, Sample, raw_name, table
+from engine.testing.stages.run import Call
+from engine.testing.stand_in import StandIn
 
 LABEL = "tested"
 _TARGETS: tuple[dict[str, str], ...] = (
@@ -33,14 +31,6 @@ _TARGETS: tuple[dict[str, str], ...] = (
     {"column": "kit_class"},
 )
 """Targets of each kind: a stage is fitted with the first that it takes."""
-
-
-class CheckFailedError(Exception):
-    """What a check found, and what the author should change."""
-
-
-class NotCheckedError(Exception):
-    """A check has nothing to go on, because another one failed."""
 
 
 @dataclass(frozen=True)
@@ -131,8 +121,7 @@ class Subject:
 
     def plan(self, config: Mapping[str, Any] | None = None, cls: type[Stage] | None = None) -> Plan:
         """The plan of a config, of the stage's own unless another is given."""
-        registry = cast("Registry", _With(self.registry, cls or self.cls))
-        return build_plan(Config(config or self.config()), registry)
+        return build_plan(Config(config or self.config()), StandIn(self.registry, cls or self.cls))
 
     def fit(
         self,
@@ -187,7 +176,7 @@ class Subject:
         return Pipeline(self.pipeline.plan, self.pipeline.learned, interpreted=True)
 
     def table(self, values: str, rows: int = ROWS) -> pa.Table:
-        """Generated rows; see `engine.testing.data.table`."""
+        """Generated rows; see `engine.testing.stages.data.table`."""
         found = table(self.case.samples, values, 1, rows)
         if self.by not in found.schema.names:
             return found
@@ -216,59 +205,6 @@ class Subject:
         return list(zip(starts, [*starts[1:], len(values)], strict=True))
 
 
-@dataclass(frozen=True)
-class Examples:
-    """What became of a docstring's examples.
-
-    Parameters
-    ----------
-    count : int
-    failures : str
-        What `doctest` says of those that failed.
-    calls : tuple of Call
-    """
-
-    count: int
-    failures: str
-    calls: tuple[Call, ...]
-
-
-def run_examples(cls: type[Stage], registry: Registry) -> Examples:
-    """Run the examples of a stage's docstring."""
-    module = sys.modules.get(cls.__module__)
-    names = dict(vars(module)) if module else {}
-    text = inspect.getdoc(cls) or ""
-    test = doctest.DocTestParser().get_doctest(text, names, cls.__name__, cls.__module__, 0)
-    said: list[str] = []
-    with watched(cast("Registry", _With(registry, cls))) as calls:
-        doctest.DocTestRunner(verbose=False).run(test, out=said.append)
-    own = tuple(call for call in calls if call.use == cls.use)
-    return Examples(len(test.examples), "".join(said).strip(), own)
-
-
-def subjects(
-    cls: type[Stage],
-    registry: Registry,
-    examples: Examples,
-    data: Mapping[str, Sequence[Any]] | None,
-    columns: Sequence[str] | None,
-    options: Mapping[str, Any],
-) -> Iterator[Subject]:
-    """The stage with what its author gives; else with each of its examples; else with what is generated."""
-    selectors = None if columns is None else tuple(columns)
-    if data is not None:
-        samples = tuple(Sample.of(name, values, given=True) for name, values in data.items())
-        yield Subject(cls, registry, Case(samples, selectors, options))
-        return
-    if examples.calls and not options and columns is None:
-        for call in examples.calls:
-            yield Subject(cls, registry, Case.of(call))
-        return
-    kinds = [kind for kind in cls.accepts if kind is not Kind.TEXT]
-    made = [Sample(f"{kind}_{i}", kind) for kind in kinds for i in (1, 2)]
-    yield Subject(cls, registry, Case(tuple(made), selectors, options))
-
-
 def _labelled(rows: pa.Table) -> pa.Table:
     rng = np.random.default_rng(7)
     target = rng.normal(size=rows.num_rows)
@@ -279,33 +215,3 @@ def _labelled(rows: pa.Table) -> pa.Table:
     target -= np.median(target)
     classes = np.array(["low", "middle", "high"])[np.digitize(target, [-0.5, 0.5])]
     return rows.append_column("kit_target", pa.array(target)).append_column("kit_class", pa.array(classes))
-
-
-class _With:
-    """A registry in which a class stands for its name, wherever it is defined."""
-
-    def __init__(self, registry: Registry, cls: type[Stage]) -> None:
-        self._registry = registry
-        self._cls = cls
-
-    def load(self, name: str, *kind: Any) -> Any:
-        return self._cls if name == self._cls.use else self._registry.load(name, *kind)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._registry, name)
-
-    def source(self, name: str) -> Any:
-        return self._where("source", name)
-
-    def definition(self, name: str, *kind: Any) -> Any:
-        return self._where("definition", name, *kind)
-
-    def _where(self, method: str, name: str, *kind: Any) -> Any:
-        if name in self._registry.names():
-            return getattr(self._registry, method)(name, *kind)
-        return _Place(inspect.getsourcefile(self._cls) or self._cls.__module__)
-
-
-@dataclass(frozen=True)
-class _Place:
-    place: str
