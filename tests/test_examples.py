@@ -147,15 +147,15 @@ def test_the_stage_in_the_folder_keeps_its_contract() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "data/orders.ndjson: no such file"),
-        ('{"amount": 1', "orders.ndjson: can't be read as lines of JSON"),
+        (None, "data/orders.nested: no such file"),
+        ('{"amount": 1', "orders.nested: can't be read as lines of JSON"),
         ('{"amount": 1, "items": 1, "customer": {}, "placed": "2025-03-01T10:15:00Z"}', "customer_age"),
         ('{"customer": {"age": 1}, "customer_age": 2}', "2 columns are named 'customer_age'"),
     ],
 )
 def test_lines_that_the_source_refuses(text: str | None, message: str, tmp_path: Path) -> None:
     folder = copied("source", tmp_path)
-    file = folder / "data" / "orders.ndjson"
+    file = folder / "data" / "orders.nested"
     file.unlink()
     if text is not None:
         file.write_text(f"{text}\n")

@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-@source("ndjson")
-class NdjsonSource(SourcePlugin):
+@source("nested")
+class NestedSource(SourcePlugin):
     """Lines of JSON (https://github.com/ndjson/ndjson-spec), an object each; the file is held in memory.
 
     Objects in objects become columns: ``{"customer": {"age": 41}}`` is the column ``customer_age``.
 
     Examples
     --------
-    >>> NdjsonSource(path="orders.ndjson")
-    NdjsonSource(path='orders.ndjson', separator='_')
+    >>> NestedSource(path="orders.nested")
+    NestedSource(path='orders.nested', separator='_')
     """
 
-    extensions = (".ndjson", ".jsonl")
+    extensions = (".nested",)
 
     path: str = option(help="the file")
     separator: str = option("_", help="what stands between the names of an object and of what is in it")

@@ -24,7 +24,7 @@ def _plain(value: object) -> object:
     return value.isoformat().replace("+00:00", "Z") if hasattr(value, "isoformat") else value
 
 
-@parametrize_sources(plugins=[ROOT / "plugins"], given={"ndjson": {"write": write}})
+@parametrize_sources(plugins=[ROOT / "plugins"], given={"nested": {"write": write}})
 def test_contract(check: Callable[[], None]) -> None:
     check()
 
@@ -39,4 +39,4 @@ def test_the_orders() -> None:
         "placed": pa.array([1740824100, 1740830400, 1740907800, 1740884700], pa.timestamp("s")),
     }
     registry = Registry([ROOT / "plugins"])
-    check_source("ndjson", rows, registry=registry, path=str(ROOT / "data" / "orders.ndjson"), separator=".")
+    check_source("nested", rows, registry=registry, path=str(ROOT / "data" / "orders.nested"), separator=".")
