@@ -23,6 +23,7 @@ from engine.compile.folding import fold_models
 from engine.compile.layout import Layout, is_passed, lay_out
 from engine.compile.program import Program
 from engine.errors import ConfigError, Mistake
+from engine.expr.derived import InputKey
 from engine.expr.graph import Expr
 from engine.jit.cache import why_not
 from engine.plan.guard import in_stage
@@ -182,7 +183,7 @@ class Pipeline:
         return self.layout.groups
 
     @cached_property
-    def _decoded(self) -> tuple[str, ...]:
+    def _decoded(self) -> tuple[InputKey, ...]:
         """Inputs to decode: what the program reads, those whose text is only passed on, those of groups."""
         passed = [str(node.data) for _, node in self.layout.outputs if is_passed(node)]
         groups = [by for by in self.groups if by is not None]
