@@ -6,15 +6,15 @@ Texts of some bytes are hashed side by side, four bytes of each at a time; long 
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-_C1, _C2 = 0xCC9E2D51, 0x1B873593
-_32 = 0xFFFFFFFF
+_C1, _C2, _ADD, _F1, _F2, _32 = 0xCC9E2D51, 0x1B873593, 0xE6546B64, 0x85EBCA6B, 0xC2B2AE35, 0xFFFFFFFF
 _SHORT = 256
-"""Bytes up to which texts are hashed side by side."""
+"""Bytes of a text that is hashed beside others, or by itself without NumPy."""
 
 
 def murmur3(content: bytes, seed: int = 0) -> int:
@@ -24,11 +24,22 @@ def murmur3(content: bytes, seed: int = 0) -> int:
     '0x24884cba'
     """
     h, size = seed, len(content)
-    for at in range(0, size - 3, 4):
-        h ^= _mixed(int.from_bytes(content[at : at + 4], "little"))
-        h = (_rotated(h, 13) * 5 + 0xE6546B64) & _32
-    h ^= _mixed(int.from_bytes(content[size - size % 4 :], "little"))
-    return int(_finished(h ^ (size & _32)))
+    count = size // 4
+    if size > _SHORT:
+        for word in _mixed(np.frombuffer(content, "<u4", count).astype(np.uint64)).tolist():
+            h ^= word
+            h = ((h << 13 | h >> 19) * 5 + _ADD) & _32
+    else:
+        for word in struct.unpack_from(f"<{count}I", content):
+            word = word * _C1 & _32
+            h ^= (word << 15 | word >> 17) * _C2 & _32
+            h = ((h << 13 | h >> 19) * 5 + _ADD) & _32
+    word = int.from_bytes(content[4 * count :], "little") * _C1 & _32
+    h ^= (word << 15 | word >> 17) * _C2 & _32
+    h ^= size & _32
+    h = (h ^ h >> 16) * _F1 & _32
+    h = (h ^ h >> 13) * _F2 & _32
+    return h ^ h >> 16
 
 
 def murmur3_all(
@@ -48,52 +59,42 @@ def murmur3_all(
     uint64 array, shape (n,)
     """
     sizes = ends - starts
-    found = np.full(len(sizes), seed, np.uint64)
+    found: NDArray[np.uint64] = np.full(len(sizes), seed, np.uint64)
     short = sizes <= _SHORT
     rows = np.flatnonzero(short)
     at, left = starts[rows], sizes[rows] // 4
     while len(rows):
         more = left > 0
         rows, at, left = rows[more], at[more], left[more] - 1
-        h = found[rows] ^ _mixed(_word(content, at, 4))
-        found[rows] = (_rotated(h, 13) * np.uint64(5) + np.uint64(0xE6546B64)) & np.uint64(_32)
+        h = found[rows] ^ _mixed(_words(content, at, 4))
+        found[rows] = (_rotated(h, 13) * np.uint64(5) + np.uint64(_ADD)) & np.uint64(_32)
         at = at + 4
-    rest = sizes % 4
     for size in (1, 2, 3):
-        rows = np.flatnonzero(short & (rest == size))
-        found[rows] ^= _mixed(_word(content, ends[rows] - size, size))
-    found = np.asarray(_finished(found ^ sizes.astype(np.uint64)), np.uint64)
+        rows = np.flatnonzero(short & (sizes % 4 == size))
+        found[rows] ^= _mixed(_words(content, ends[rows] - size, size))
+    found ^= sizes.astype(np.uint64)
+    for shift, factor in ((16, _F1), (13, _F2)):
+        found = (found ^ (found >> np.uint64(shift))) * np.uint64(factor) & np.uint64(_32)
+    found ^= found >> np.uint64(16)
     for row in np.flatnonzero(~short).tolist():
         found[row] = murmur3(content[starts[row] : ends[row]].tobytes(), seed)
     return found
 
 
-def _word(content: NDArray[np.uint8], at: NDArray[np.int64], size: int) -> Any:
-    word = np.zeros(len(at), np.uint64)
+# Of numbers of 64 bits the lower 32 count: a product may lose its upper ones.
+
+
+def _words(content: NDArray[np.uint8], at: NDArray[np.int64], size: int) -> NDArray[np.uint64]:
+    words: NDArray[np.uint64] = np.zeros(len(at), np.uint64)
     for i in range(size):
-        word |= content[at + i].astype(np.uint64) << np.uint64(8 * i)
-    return word
-
-
-# Python's whole numbers and NumPy's of 64 bits, of which 32 are used: products may lose their upper bits.
-
-
-def _same(x: Any, number: int) -> Any:
-    return number if isinstance(x, int) else np.uint64(number)
+        words |= content[at + i].astype(np.uint64) << np.uint64(8 * i)
+    return words
 
 
 def _rotated(x: Any, by: int) -> Any:
-    return ((x << _same(x, by)) | (x >> _same(x, 32 - by))) & _same(x, _32)
+    return ((x << np.uint64(by)) | (x >> np.uint64(32 - by))) & np.uint64(_32)
 
 
-def _mixed(word: Any) -> Any:
-    word = (word * _same(word, _C1)) & _same(word, _32)
-    return (_rotated(word, 15) * _same(word, _C2)) & _same(word, _32)
-
-
-def _finished(h: Any) -> Any:
-    h ^= h >> _same(h, 16)
-    h = (h * _same(h, 0x85EBCA6B)) & _same(h, _32)
-    h ^= h >> _same(h, 13)
-    h = (h * _same(h, 0xC2B2AE35)) & _same(h, _32)
-    return h ^ (h >> _same(h, 16))
+def _mixed(words: Any) -> Any:
+    words = words * np.uint64(_C1) & np.uint64(_32)
+    return _rotated(words, 15) * np.uint64(_C2) & np.uint64(_32)
