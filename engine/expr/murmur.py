@@ -26,7 +26,7 @@ def murmur3(content: bytes, seed: int = 0) -> int:
     h, size = seed, len(content)
     count = size // 4
     if size > _SHORT:
-        for word in _mixed(np.frombuffer(content, "<u4", count).astype(np.uint64)).tolist():
+        for word in _mixed(np.frombuffer(content, "<u4", count)).tolist():
             h ^= word
             h = ((h << 13 | h >> 19) * 5 + _ADD) & _32
     else:
@@ -44,7 +44,7 @@ def murmur3(content: bytes, seed: int = 0) -> int:
 
 def murmur3_all(
     content: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64], seed: int = 0
-) -> NDArray[np.uint64]:
+) -> NDArray[np.uint32]:
     """The hash of each piece of some bytes.
 
     Parameters
@@ -56,45 +56,45 @@ def murmur3_all(
 
     Returns
     -------
-    uint64 array, shape (n,)
+    uint32 array, shape (n,)
     """
     sizes = ends - starts
-    found: NDArray[np.uint64] = np.full(len(sizes), seed, np.uint64)
+    found: NDArray[np.uint32] = np.full(len(sizes), seed, np.uint32)
     short = sizes <= _SHORT
-    rows = np.flatnonzero(short)
+    rows = np.flatnonzero(short & (sizes >= 4))
     at, left = starts[rows], sizes[rows] // 4
     while len(rows):
-        more = left > 0
-        rows, at, left = rows[more], at[more], left[more] - 1
-        h = found[rows] ^ _mixed(_words(content, at, 4))
-        found[rows] = (_rotated(h, 13) * np.uint64(5) + np.uint64(_ADD)) & np.uint64(_32)
-        at = at + 4
+        h = found[rows] ^ _mixed(_words(content, at))
+        found[rows] = _rotated(h, 13) * np.uint32(5) + np.uint32(_ADD)
+        more = left > 1
+        rows, at, left = rows[more], at[more] + 4, left[more] - 1
     for size in (1, 2, 3):
         rows = np.flatnonzero(short & (sizes % 4 == size))
-        found[rows] ^= _mixed(_words(content, ends[rows] - size, size))
-    found ^= sizes.astype(np.uint64)
+        word = np.zeros(len(rows), np.uint32)
+        for i in range(size):
+            word |= content[ends[rows] - size + i].astype(np.uint32) << np.uint32(8 * i)
+        found[rows] ^= _mixed(word)
+    found ^= sizes.astype(np.uint32)
     for shift, factor in ((16, _F1), (13, _F2)):
-        found = (found ^ (found >> np.uint64(shift))) * np.uint64(factor) & np.uint64(_32)
-    found ^= found >> np.uint64(16)
+        found = (found ^ (found >> np.uint32(shift))) * np.uint32(factor)
+    found ^= found >> np.uint32(16)
     for row in np.flatnonzero(~short).tolist():
         found[row] = murmur3(content[starts[row] : ends[row]].tobytes(), seed)
     return found
 
 
-# Of numbers of 64 bits the lower 32 count: a product may lose its upper ones.
+# Products of 32 bits lose their upper bits, as they must.
 
 
-def _words(content: NDArray[np.uint8], at: NDArray[np.int64], size: int) -> NDArray[np.uint64]:
-    words: NDArray[np.uint64] = np.zeros(len(at), np.uint64)
-    for i in range(size):
-        words |= content[at + i].astype(np.uint64) << np.uint64(8 * i)
-    return words
+def _words(content: NDArray[np.uint8], at: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """The four bytes at each place as one number."""
+    found: NDArray[np.uint32] = np.lib.stride_tricks.sliding_window_view(content, 4)[at].view("<u4")[:, 0]
+    return found
 
 
 def _rotated(x: Any, by: int) -> Any:
-    return ((x << np.uint64(by)) | (x >> np.uint64(32 - by))) & np.uint64(_32)
+    return (x << np.uint32(by)) | (x >> np.uint32(32 - by))
 
 
 def _mixed(words: Any) -> Any:
-    words = words * np.uint64(_C1) & np.uint64(_32)
-    return _rotated(words, 15) * np.uint64(_C2) & np.uint64(_32)
+    return _rotated(words * np.uint32(_C1), 15) * np.uint32(_C2)

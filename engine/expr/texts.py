@@ -96,7 +96,7 @@ class Contains:
                 return float(self.pattern.lower() in text.lower())
         import pyarrow as pa
 
-        return float(self._match(pa.array([text], pa.large_string()))[0].as_py())
+        return float(self._match(pa.scalar(text, pa.large_string())).as_py())
 
     def _match(self, texts: Any) -> Any:
         import pyarrow.compute as pc
@@ -126,7 +126,7 @@ class Hash:
         _, offsets, data = texts.buffers()
         ends = np.frombuffer(offsets or bytes(8), np.int64)[texts.offset : texts.offset + len(texts) + 1]
         found = murmur3_all(np.frombuffer(data or b"", np.uint8), ends[:-1], ends[1:], self.seed)
-        return (found % np.uint64(self.buckets)).astype(np.float64)
+        return (found.astype(np.int64) % self.buckets).astype(np.float64)
 
     def one(self, text: str) -> float:
         return float(murmur3(text.encode(), self.seed) % self.buckets)
