@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
@@ -26,7 +28,9 @@ from engine.expr.texts import Contains, Hash, Length
 from engine.pipeline import Pipeline
 from engine.runtime.batch import run_batch
 from engine.runtime.io import open_sink, open_source
-from engine.schema import Input, Kind
+from engine.schema import Column, Input, Kind
+from engine.stage import Learned, RowStage, stage
+from engine.testing import check_stage
 
 from .random_pipelines import PLACES, TEXT_LAYOUTS
 from .test_parity import check_parity, exact
@@ -388,3 +392,43 @@ def test_long_texts(texts: Pipeline, many: Callable[[int], list[str]]) -> None:
     assert (
         texts.predict_one({"x": 0.0, "name": names[0], "kind": names[0]}) == found.slice(0, 1).to_pylist()[0]
     )
+
+
+# -- functions of an author's own
+
+
+@dataclass(frozen=True)
+class Words:
+    """How many words there are, between blanks."""
+
+    def check(self) -> tuple[str, ...]:
+        return ()
+
+    def many(self, texts: Any) -> Any:
+        return pc.count_substring(texts, " ").to_numpy(zero_copy_only=False) + 1.0
+
+    def one(self, text: str) -> float:
+        return text.count(" ") + 1.0
+
+
+@stage("words")
+class WordsStage(RowStage):
+    """Make the number of words of a text.
+
+    Examples
+    --------
+    >>> 1
+    1
+    """
+
+    accepts = (Kind.CATEGORY, Kind.TEXT)
+
+    def declare(self, columns: Sequence[Column]) -> Kind:
+        return Kind.NUMBER
+
+    def express(self, columns: Mapping[str, Expr], learned: Learned) -> Expr:
+        return next(iter(columns.values())).of_text(Words())
+
+
+def test_a_function_of_an_authors_own_keeps_the_contract() -> None:
+    check_stage(WordsStage, {"t": ["a b", "", None, "c", "x  y\0z"]}, columns=["t"])
