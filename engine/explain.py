@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.expr.derived import Derived, InputKey, source_of
 from engine.plan.flow import Step, follow, output_columns
 from engine.plan.plan import Plan
 from engine.schema import Column
@@ -106,7 +107,7 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}" + ("s" if number != 1 else "")
 
 
-def _inputs(plan: Plan, reads: Sequence[str] | None) -> list[str]:
+def _inputs(plan: Plan, reads: Sequence[InputKey] | None) -> list[str]:
     by_kind: dict[str, list[str]] = {}
     for item in plan.inputs:
         by_kind.setdefault(str(item.kind), []).append(item.name)
@@ -114,7 +115,11 @@ def _inputs(plan: Plan, reads: Sequence[str] | None) -> list[str]:
     for kind, names in by_kind.items():
         lines += _wrapped(f"  {kind}: ", names)
     if reads is not None:
-        idle = [item.name for item in plan.inputs if item.name not in reads]
+        derived = [str(key) for key in reads if isinstance(key, Derived)]
+        if derived:
+            lines += _wrapped("  derived, once for each text: ", derived)
+        read = set(map(source_of, reads))
+        idle = [item.name for item in plan.inputs if item.name not in read]
         if idle:
             lines += _wrapped("  pruned, not read: ", idle)
     return [*lines, ""]

@@ -21,6 +21,7 @@ from engine.compile.folding import fold_models
 from engine.compile.layout import Layout, is_passed, lay_out
 from engine.compile.program import Program
 from engine.errors import UserError
+from engine.expr.derived import InputKey
 from engine.expr.graph import Expr
 from engine.expr.reached import CallError
 from engine.fitted import Fitted
@@ -150,7 +151,7 @@ class Pipeline:
         return self.layout.groups
 
     @cached_property
-    def _decoded(self) -> tuple[str, ...]:
+    def _decoded(self) -> tuple[InputKey, ...]:
         """Inputs to decode: what the program reads, those whose text is only passed on, those of groups."""
         passed = [str(node.data) for _, node in self.layout.outputs if is_passed(node)]
         groups = [by for by in self.groups if by is not None]

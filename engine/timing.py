@@ -21,7 +21,7 @@ from engine.plan.plan import PlannedStage
 from engine.plan.trace import State, initial, trace_stage
 from engine.schema import Column, Kind
 from engine.stage import NOTHING, Scorer
-from engine.training.fit import recode
+from engine.training.fit import program_inputs
 from engine.values import Values, take
 
 LEAST_RUNS = 3
@@ -110,7 +110,7 @@ def measure(pipeline: Pipeline, sample: pa.RecordBatch, *, text: bool = False) -
     batch = sample.take(pa.array(where)) if rows < sample.num_rows else sample
     values = {name: take(column, where) for name, column in decoded.columns.items()}
     program, layout = pipeline.program, pipeline.layout
-    reads = {name: recode(values[name], layout.vocabularies.get(name)) for name in layout.reads}
+    reads = program_inputs(layout.reads, values, layout.vocabularies)
     scale = 1e9 / rows
     whole = scale * _median(lambda: pipeline.score_batch(batch, text=text))
     inner = scale * _median(lambda: program.many(rows, reads))
@@ -126,10 +126,8 @@ def _stages(pipeline: Pipeline, inputs: Mapping[str, Values], rows: int) -> tupl
     for planned in pipeline.plan.stages:
         state = {column.name: (column, _leaf(column)) for column in columns}
         after, made, program = _alone(pipeline, planned, state)
-        reads = {
-            name: _as_read(values[name], program.layout.vocabularies.get(name))
-            for name in program.layout.reads
-        }
+        read = program_inputs(program.layout.reads, values, program.layout.vocabularies)
+        reads = {key: _as_float64(column) for key, column in read.items()}
         seconds = 0.0
         if made:
             seconds = _median(lambda program=program, reads=reads: program.many(rows, reads))  # type: ignore[misc]
@@ -167,11 +165,10 @@ def _leaf(column: Column) -> Expr:
     return Expr.input(column.name, column.kind)
 
 
-def _as_read(values: Values, vocabulary: tuple[str, ...] | None) -> Values:
-    found = recode(values, vocabulary)
-    if isinstance(found, np.ndarray) and found.dtype in (np.bool_, np.float32):
-        return found.astype(np.float64)
-    return found
+def _as_float64(values: Values) -> Values:
+    if isinstance(values, np.ndarray) and values.dtype in (np.bool_, np.float32):
+        return values.astype(np.float64)
+    return values
 
 
 def _median(run: Callable[[], object]) -> float:

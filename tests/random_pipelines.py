@@ -15,6 +15,7 @@ NUMBERS = ("a", "b", "c", "d")
 CATEGORIES = ("k", "m")
 TEXTS = ("red", "green", "blue", "", "ünï", "a b", "x,y")
 INPUTS = dict.fromkeys(NUMBERS, "number") | dict.fromkeys(CATEGORIES, "category") | {"t": "timestamp"}
+INPUTS |= {"u": "timestamp", "w": "text"}
 
 
 def training_table(seed: int, rows: int = 300) -> pa.Table:
@@ -29,6 +30,10 @@ def training_table(seed: int, rows: int = 300) -> pa.Table:
         columns[name] = pa.array(values, pa.string(), mask=rng.random(rows) < 0.1)
     moments = rng.integers(-(10**15), 2 * 10**15, rows)
     columns["t"] = pa.array(moments, pa.timestamp("us", "UTC"), mask=rng.random(rows) < 0.1)
+    own = np.random.default_rng([seed, 11])
+    columns["u"] = pa.array(moments + own.integers(-(10**12), 10**12, rows), pa.timestamp("us", "UTC"))
+    words = own.choice(np.array([*TEXTS, "a\0b", "e\u0301", "👩‍🚀"], object), rows)
+    columns["w"] = pa.array(words, pa.string(), mask=own.random(rows) < 0.1)
     noise = rng.normal(size=rows)
     signal = np.nan_to_num(columns["a"].to_numpy(zero_copy_only=False)) / 10 + noise
     columns["y"] = pa.array(signal)
@@ -111,6 +116,7 @@ def pipelines(rng: np.random.Generator) -> dict[str, Any]:
         stages["verdict"] = {"use": "label", "columns": ["hit"], "labels": ["low", "high"], "into": "said"}
         stages["after"] = {"use": "expr", "value": "score * 2 + where(isnan(a), 0, a)", "into": "mix"}
     kinds = _other_kinds(rng, model < 0.9)
+    config["stages"] = stages = {"flag": stages.pop("flag"), **_texts_and_times(rng), **stages}
     if kinds:
         front = {label: spec for label, spec in kinds.items() if not label.startswith("late")}
         late = {label: spec for label, spec in kinds.items() if label.startswith("late")}
@@ -180,6 +186,26 @@ def _category_stages(rng: np.random.Generator, *, boolean: bool) -> dict[str, An
     if "grouped" not in made:
         made.pop("others", None)
     return made
+
+
+def _texts_and_times(rng: np.random.Generator) -> dict[str, Any]:
+    """Stages that read texts themselves and two timestamps at once, each in some of the pipelines."""
+    units = ("seconds", "minutes", "hours", "days")
+    column = str(rng.choice(["k", "w"]))
+    choices: dict[str, dict[str, Any]] = {
+        "between": {"use": "elapsed", "columns": ["t", "u"], "unit": str(rng.choice(units))},
+        "since": {"use": "elapsed", "columns": ["u"], "since": "1969-12-31T23:59:59.5Z", "unit": "days"},
+        "lengths": {"use": "text_length", "columns": ["k", "w"]},
+        "has": {
+            "use": "contains",
+            "columns": [column],
+            "pattern": "E",
+            "ignore_case": bool(rng.random() < 0.7),
+        },
+        "matches": {"use": "contains", "columns": ["w"], "pattern": "^.?[a-r]", "regex": True},
+        "bucket": {"use": "hash_encode", "columns": ["w", "m"], "buckets": 7, "seed": int(rng.integers(9))},
+    }
+    return {label: spec for label, spec in choices.items() if rng.random() < 0.25}
 
 
 KINDS = str(Path(__file__).parent / "kinds" / "stages")
@@ -265,6 +291,9 @@ def tables(draw: st.DrawFn) -> pa.Table:
     for name in CATEGORIES:
         values = column(texts, pa.string())
         columns[name] = draw(st.sampled_from(TEXT_LAYOUTS))(values)
+    words = st.one_of(texts, st.sampled_from(["a\0b", "e\u0301", "👩‍🚀", "long " * 99]))
+    columns["w"] = draw(st.sampled_from(TEXT_LAYOUTS))(column(words, pa.string()))
+    columns["u"] = column(moment, pa.timestamp("us", "UTC"))
     unit = draw(st.sampled_from(["us", "us", "ms", "s", "date32", "date64"]))
     if unit.startswith("date"):
         # milliseconds that are no midnight: the date is what counts

@@ -10,16 +10,17 @@ from typing import Any
 from engine.compile.kernel import vocabulary
 from engine.compile.layout import is_passed
 from engine.compile.program import Program
-from engine.decode import RowDecoder
+from engine.decode import row_packer
 from engine.encode import to_python
 from engine.errors import RowError
+from engine.expr.derived import InputKey
 from engine.plan.plan import Plan
 from engine.schema import Kind
 from engine.values import FILTERED, MISSING
 
 
 def row_answerer(
-    plan: Plan, program: Program, decoded: tuple[str, ...]
+    plan: Plan, program: Program, decoded: tuple[InputKey, ...]
 ) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """The function that answers one row; everything that can be decided beforehand is.
 
@@ -27,12 +28,12 @@ def row_answerer(
     ----------
     plan : Plan
     program : Program
-    decoded : tuple of str
+    decoded : tuple of str or Derived
         Inputs to decode: what the program reads, then those whose text is only passed on.
     """
     layout = program.layout
-    decoder = RowDecoder(plan.inputs, decoded, layout.vocabularies)
-    pack, one = decoder.pack, _refusing(program) if layout.refusals else program.one
+    pack = row_packer(plan.inputs, decoded, layout.vocabularies)
+    one = _refusing(program) if layout.refusals else program.one
     keep = plan.keep
     read = 8 * len(layout.reads)
     coded = [

@@ -18,6 +18,7 @@ from engine.decode import TableDecoder, cells, messages
 from engine.decode.arrow import plain_text, take_rows
 from engine.encode import arrow_type, to_arrow
 from engine.errors import DataError, did_you_mean, listing
+from engine.expr.derived import InputKey
 from engine.plan.plan import Plan
 from engine.schema import Input, Kind
 from engine.values import FILTERED, MISSING, BadValue, Categories, Stored, Values, take
@@ -30,11 +31,11 @@ class TableAnswerer:
     ----------
     plan : Plan
     program : Program
-    decoded : tuple of str
+    decoded : tuple of str or Derived
         Inputs to decode: what the program reads, then those whose text is only passed on.
     """
 
-    def __init__(self, plan: Plan, program: Program, decoded: tuple[str, ...]) -> None:
+    def __init__(self, plan: Plan, program: Program, decoded: tuple[InputKey, ...]) -> None:
         self._plan = plan
         self._program = program
         self._names = decoded
@@ -55,7 +56,7 @@ class TableAnswerer:
         ``known`` are values that are refused already, and missing in the batch.
         """
         decoded = (self._text_decoder if text else self._decoder).decode(batch)
-        columns: Mapping[str, Values | Stored] = {**decoded.columns, **decoded.stored}
+        columns: Mapping[InputKey, Values | Stored] = decoded.inputs
         rows = decoded.rows
         groups = self._groups(batch, text)
         kept = {name: _whole(batch.column(name)) for name in self._plan.keep}

@@ -18,6 +18,7 @@ from engine.compile.kernel import Kernel
 from engine.compile.layout import Layout, Segment
 from engine.compile.load import loader
 from engine.compile.room import Room
+from engine.expr.derived import InputKey
 from engine.jit.direct import drive
 from engine.stage import Scorer
 from engine.values import Stored
@@ -57,7 +58,7 @@ class Drive:
         self._block = BLOCK if self._alone else XGBOOST_BLOCK
         self._here = threading.local()
 
-    def run(self, rows: int, columns: Mapping[str, NDArray[Any] | Stored], room: Room) -> None:
+    def run(self, rows: int, columns: Mapping[InputKey, NDArray[Any] | Stored], room: Room) -> None:
         """Compute all rows.
 
         Parameters
@@ -81,7 +82,7 @@ class Drive:
         self,
         phases: Sequence[Sequence[_Memory]],
         rows: int,
-        columns: Mapping[str, NDArray[Any] | Stored],
+        columns: Mapping[InputKey, NDArray[Any] | Stored],
         room: Room,
     ) -> None:
         size = rows if self._alone else XGBOOST_BLOCK
@@ -133,8 +134,8 @@ class _Memory:
     ) -> None:
         self.label = ""
         self.last = stretch[-1][0]
-        self._room: dict[str, NDArray[np.float64]] = {}
-        self._tables: dict[str, NDArray[np.int32]] = {}
+        self._room: dict[InputKey, NDArray[np.float64]] = {}
+        self._tables: dict[InputKey, NDArray[np.int32]] = {}
         self._parts = []
         for segment, kernel in stretch:
             part = _Part(segment, kernel, block, scorers)
@@ -146,7 +147,7 @@ class _Memory:
                     self._room[name] = np.empty(block)  # of whatever eight bytes
         self._room_at = {name: array.ctypes.data for name, array in self._room.items()}
 
-    def bind(self, columns: Mapping[str, NDArray[Any] | Stored], room: Room) -> _Calls:
+    def bind(self, columns: Mapping[InputKey, NDArray[Any] | Stored], room: Room) -> _Calls:
         """The calls for these columns."""
         stored = [name for name in self._room if isinstance(columns[name], Stored)]
         calls = [call for part in self._parts for call in part.calls]
@@ -191,7 +192,7 @@ class _Memory:
             step += len(part.calls)
         return _Calls(moves, steps, (columns, room))
 
-    def _table(self, name: str, codes: NDArray[np.int32] | None) -> int:
+    def _table(self, name: InputKey, codes: NDArray[np.int32] | None) -> int:
         """Where the codes of a dictionary lie, for `loader`; 0: it is no category."""
         if codes is None:
             return 0

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.compile.passes import Key, Root
+from engine.expr.derived import Derived, InputKey
 from engine.expr.graph import Expr
 from engine.expr.walk import leaves, walk
 from engine.plan.points import ComputePoint, FilterPoint, Point, ScorePoint
@@ -92,8 +93,8 @@ class Layout:
         In order: the first that holds is why a row is refused.
     """
 
-    reads: tuple[str, ...]
-    kinds: Mapping[str, Kind]
+    reads: tuple[InputKey, ...]
+    kinds: Mapping[InputKey, Kind]
     vocabularies: Mapping[str, tuple[str, ...]]
     segments: tuple[Segment, ...]
     outputs: tuple[tuple[Column, Expr], ...]
@@ -148,7 +149,11 @@ def lay_out(trace: Trace, scorers: Mapping[str, Scorer]) -> Layout:
     if computed or waiting:
         segments.append(Segment(_columns([*computed, *waiting]), 0, None))
     nodes = [root.expr for segment in segments for root in segment.roots]
-    inputs = [leaf for leaf in leaves(nodes) if leaf.op == "input"]
+    # what is derived from texts stands together, last
+    inputs = sorted(
+        (leaf for leaf in leaves(nodes) if leaf.op == "input"),
+        key=lambda leaf: isinstance(leaf.data, Derived),
+    )
     return Layout(
         tuple(leaf.data for leaf in inputs),
         {leaf.data: leaf.kind for leaf in inputs},

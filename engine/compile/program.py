@@ -18,6 +18,7 @@ from engine.compile.kernel import Kernel, plan_kernel, vocabulary
 from engine.compile.layout import Layout, Segment
 from engine.compile.room import DTYPES, Room
 from engine.compile.row import RowProgram
+from engine.expr.derived import InputKey
 from engine.expr.interpret import Leaf, interpret
 from engine.schema import Kind
 from engine.stage import Scorer
@@ -56,7 +57,7 @@ class Program:
             self._drive = Drive(self._segments, layout, scorers)
         self._here = threading.local()
 
-    def many(self, rows: int, columns: Mapping[str, Values | Stored]) -> dict[str, Values]:
+    def many(self, rows: int, columns: Mapping[Any, Values | Stored]) -> dict[str, Values]:
         """Score rows, those that filters refuse among them; each is a group of its own.
 
         Parameters and what it returns are those of `answer`.
@@ -67,7 +68,7 @@ class Program:
     def answer(
         self,
         rows: int,
-        columns: Mapping[str, Values | Stored],
+        columns: Mapping[Any, Values | Stored],
         groups: Mapping[str | None, NDArray[np.int64]] = NO_GROUPS,
     ) -> tuple[dict[str, Values], NDArray[np.int64] | None]:
         """Score rows.
@@ -75,7 +76,7 @@ class Program:
         Parameters
         ----------
         rows : int
-        columns : mapping of str to Values or Stored
+        columns : mapping of InputKey to Values or Stored
             The inputs in ``layout.reads``, ``rows`` long each, categories coded by ``layout.vocabularies``.
         groups : mapping of (str or None) to int64 array, shape (n_rows,)
             The number of each row's group, for every ``by`` in ``layout.groups``; it never decreases.
@@ -105,9 +106,9 @@ class Program:
                 found[column.name] = room.out["", column.name]
         return found, room.refused(rows)
 
-    def _interpret(self, rows: int, columns: Mapping[str, NDArray[Any] | Stored], room: Room) -> None:
+    def _interpret(self, rows: int, columns: Mapping[InputKey, NDArray[Any] | Stored], room: Room) -> None:
         """What `Drive.run` does, from the expressions as they were traced."""
-        plain: dict[str, Any] = {
+        plain: dict[InputKey, Any] = {
             name: v.plain() if isinstance(v, Stored) else v for name, v in columns.items()
         }
         for segment in self.layout.segments:
@@ -116,11 +117,13 @@ class Program:
             if segment.compute and segment.compute.grouped:
                 room.compute(segment, 0, rows)
 
-    def _interpret_block(self, segment: Segment, part: slice, plain: Mapping[str, Any], room: Room) -> None:
+    def _interpret_block(
+        self, segment: Segment, part: slice, plain: Mapping[InputKey, Any], room: Room
+    ) -> None:
         rows = part.stop - part.start
         leaves: dict[Leaf, Values] = {}
         for name, values in plain.items():
-            texts = self.layout.vocabularies.get(name)
+            texts = self.layout.vocabularies.get(name) if isinstance(name, str) else None
             leaves["input", name] = values[part] if texts is None else Categories(values[part], texts)
         for kind, found in (("score", room.scores), ("made", room.made)):
             for label, columns in found.items():
@@ -167,12 +170,12 @@ class Program:
             here.row = row
 
     def _one_by_many(self, values: bytes) -> tuple[Any, ...]:
-        columns: dict[str, Values] = {}
+        columns: dict[InputKey, Values] = {}
         for i, name in enumerate(self.layout.reads):
             kind = self.layout.kinds[name]
             array: NDArray[Any] = np.frombuffer(values, DTYPES[kind], 1, 8 * i)
             columns[name] = (
-                Categories(array, self.layout.vocabularies[name]) if kind is Kind.CATEGORY else array
+                Categories(array, self.layout.vocabularies[str(name)]) if kind is Kind.CATEGORY else array
             )
         groups = dict.fromkeys(self.layout.groups, np.zeros(1, np.int64))
         out, refused = self.answer(1, columns, groups)

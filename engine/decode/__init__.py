@@ -4,7 +4,8 @@
 the same bits.
 """
 
+from engine.decode.derive import row_packer
 from engine.decode.row import RowDecoder
 from engine.decode.table import Decoded, TableDecoder
 
-__all__ = ["Decoded", "RowDecoder", "TableDecoder"]
+__all__ = ["Decoded", "RowDecoder", "TableDecoder", "row_packer"]

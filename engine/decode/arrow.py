@@ -234,9 +234,12 @@ class Encoder:
 
     def codes(self, array: pa.Array) -> Found:
         """The code of every row."""
+        if not self._texts and not pt.is_dictionary(array.type) and _utf8(array) is not None:
+            there = array.is_valid().to_numpy(zero_copy_only=False)
+            return Found(np.where(there, np.int32(UNKNOWN), np.int32(MISSING)))
         encoded = array if pt.is_dictionary(array.type) else pc.dictionary_encode(array)
         table = self._table(encoded.dictionary)
-        return _some_invalid(encoded, self._texts) if table is None else Found(_spread(encoded, table))
+        return _some_invalid(encoded, self._texts) if table is None else Found(spread(encoded, table))
 
     def stored(self, array: pa.Array) -> Stored | None:
         """A dictionary's indices where they lie, and the code of each text; None for any other array."""
@@ -268,8 +271,8 @@ def _codes(places: pa.Array) -> CodeArray:
     return found.astype(np.int32, copy=False)  # type: ignore[no-any-return]
 
 
-def _spread(encoded: pa.DictionaryArray, table: NDArray[Any]) -> NDArray[Any]:
-    """``table[i]`` for every row, whose last item stands for null."""
+def spread(encoded: pa.DictionaryArray, table: NDArray[Any]) -> NDArray[Any]:
+    """The item of ``table`` for every row; its last item stands for null."""
     indices = encoded.indices
     if indices.null_count:
         indices = pc.cast(indices, pa.int64()).fill_null(len(table) - 1)
@@ -282,6 +285,22 @@ def _utf8(texts: pa.Array) -> pa.Array | None:
     try:
         return pc.cast(pc.cast(texts, pa.large_binary()), pa.large_string())
     except pa.ArrowInvalid:
+        return None
+
+
+def valid_text(array: pa.Array) -> pa.Array:
+    """Texts as ``large_string``; null where they are no UTF-8."""
+    texts = _utf8(array)
+    if texts is not None:
+        return texts
+    raw = pc.cast(array, pa.large_binary()).to_pylist()
+    return pa.array([cell if cell is None else _text_or_none(cell) for cell in raw], pa.large_string())
+
+
+def _text_or_none(raw: bytes) -> str | None:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
         return None
 
 
@@ -326,9 +345,9 @@ def by_distinct(
             table[place] = read(cell)
         except ValueError as error:
             refused[place] = str(error)
-    values = _spread(encoded, table)
+    values = spread(encoded, table)
     if not refused:
         return Found(values)
-    places = _spread(encoded, np.arange(len(raw) + 1))
+    places = spread(encoded, np.arange(len(raw) + 1))
     bad = np.flatnonzero(np.isin(places, np.fromiter(refused, dtype=np.int64)))
     return Found(values, {int(row): refused[int(places[row])] for row in bad})

@@ -33,6 +33,8 @@ class RowDecoder:
         states a policy that can refuse a row.
     vocabularies : mapping of str to tuple of str, optional
         The texts of each category, in order.
+    raw : collection of str
+        Inputs whose text itself is read, so that it is looked at and must be UTF-8.
 
     Attributes
     ----------
@@ -52,6 +54,7 @@ class RowDecoder:
         inputs: Sequence[Input],
         needed: Collection[str] | None = None,
         vocabularies: Mapping[str, tuple[str, ...]] | None = None,
+        raw: Collection[str] = (),
     ) -> None:
         by_name = {item.name: item for item in inputs}
         self.names = tuple(by_name) if needed is None else tuple(needed)
@@ -69,18 +72,18 @@ class RowDecoder:
         numbers, categories, others = [], [], []
         for item in inputs:
             name = item.name
-            if name not in slots and not looks_anyway(item):
+            if name not in slots and name not in raw and not looks_anyway(item):
                 continue
             codes = None
             if vocabularies and name in vocabularies and item.kind in (Kind.CATEGORY, Kind.TEXT):
                 codes = {text: FIRST + i for i, text in enumerate(vocabularies[name])}
-            convert = converter(item, codes)
+            convert = converter(item, codes, raw=name in raw)
             self._checked.append((name, convert))
             if name not in slots:
                 self._checks.append((name, convert))
             elif item.kind is Kind.NUMBER and item.missing == "null":
                 numbers.append((slots[name], convert))
-            elif codes is not None and item.unknown == "null":
+            elif codes is not None and item.unknown == "null" and name not in raw:
                 categories.append((slots[name], codes.get, convert))
             else:
                 others.append((slots[name], convert))
@@ -182,10 +185,11 @@ def looks_anyway(item: Input) -> bool:
     return can_refuse and (item.checked or not is_default)
 
 
-def converter(item: Input, codes: Mapping[str, int] | None) -> Convert:
+def converter(item: Input, codes: Mapping[str, int] | None, *, raw: bool = False) -> Convert:
     """What turns one value of this input into a float, µs or a code, or raises `RowError`."""
     name, missing_policy, invalid_policy = item.name, item.missing, item.invalid
-    read = {Kind.NUMBER: scalar.number, Kind.TIMESTAMP: scalar.timestamp}.get(item.kind, scalar.text)
+    text = scalar.utf8_text if raw else scalar.text
+    read = {Kind.NUMBER: scalar.number, Kind.TIMESTAMP: scalar.timestamp}.get(item.kind, text)
     known = codes if codes is not None else {}
     unknown_policy: Policy = item.unknown if codes is not None else "null"
     nothing = _MISSING[item.kind]
@@ -203,7 +207,7 @@ def converter(item: Input, codes: Mapping[str, int] | None) -> Convert:
             if missing_policy != "null":
                 raise RowError(messages.missing(item), column=name, code="missing")
             return nothing
-        if read is not scalar.text:
+        if read is not text:
             return found
         code = known.get(found, UNKNOWN)
         if code == UNKNOWN and unknown_policy != "null":

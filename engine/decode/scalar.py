@@ -181,6 +181,24 @@ def text(value: Any) -> str | None:
     raise ValueError(describe(value))
 
 
+def utf8_text(value: Any) -> str | None:
+    """The same, of text that UTF-8 can hold, as every table's can.
+
+    Raises
+    ------
+    ValueError
+        It is not text, or holds a surrogate.
+    """
+    found = text(value)
+    if found is not None:
+        found = str(found)
+        try:
+            found.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"text that is no UTF-8: {describe(found)}") from None
+    return found
+
+
 def parse_time(cell: str) -> int:
     """RFC 3339 text to µs since 1970, UTC.
 

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from engine.decode import arrow, cells, json_cells, messages
 from engine.decode.arrow import Found
+from engine.decode.derive import TextReader, by_source
 from engine.decode.row import looks_anyway
 from engine.errors import DataError, did_you_mean, listing
+from engine.expr.derived import Derived, InputKey
 from engine.schema import Input, Kind
-from engine.values import MISSING, NAT, UNKNOWN, BadValue, Categories, Stored, Values
+from engine.values import MISSING, NAT, UNKNOWN, BadValue, Categories, FloatArray, Stored, Values
 
 _FAMILY = {
     Kind.NUMBER: "a number",
@@ -41,12 +43,23 @@ class Decoded:
         for an unknown category, code 1.
     stored : dict of str to Stored
         Needed inputs that are not in ``columns`` because they stay as Arrow stores them.
+    derived : dict of Derived to float64 array, shape (n,)
+        What is needed of texts.
     """
 
     rows: int
     columns: dict[str, Values]
     bad: list[BadValue]
     stored: dict[str, Stored] = field(default_factory=dict)
+    derived: dict[Derived, FloatArray] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> dict[InputKey, Values | Stored]:
+        """What a program takes: all that is needed."""
+        found: dict[InputKey, Values | Stored] = {}
+        for part in (self.columns, self.stored, self.derived):
+            found |= part  # type: ignore[arg-type]
+        return found
 
 
 class TableDecoder:
@@ -55,8 +68,8 @@ class TableDecoder:
     Parameters
     ----------
     inputs : sequence of Input
-    needed : collection of str, optional
-        The inputs wanted, in order; None is all of them. Another input is looked at only if its entry
+    needed : collection of str or Derived, optional
+        What is wanted, in order; None is all inputs. Another input is looked at only if its entry
         states a policy that can refuse a row.
     vocabularies : mapping of str to tuple of str, optional
         The texts of each category, in order; one without is all unknown. None, for fitting: the sorted
@@ -76,17 +89,20 @@ class TableDecoder:
     def __init__(
         self,
         inputs: Sequence[Input],
-        needed: Collection[str] | None = None,
+        needed: Collection[InputKey] | None = None,
         vocabularies: Mapping[str, tuple[str, ...]] | None = None,
         parse_text: bool = False,
-        as_stored: Collection[str] = (),
+        as_stored: Collection[InputKey] = (),
     ) -> None:
         self._inputs = tuple(inputs)
-        self._needed = tuple(item.name for item in inputs) if needed is None else tuple(needed)
+        self._needed: tuple[InputKey, ...] = (
+            tuple(item.name for item in inputs) if needed is None else tuple(needed)
+        )
         self._vocabularies = vocabularies
         self._parse_text = parse_text
         self._as_stored = frozenset(as_stored)
-        wanted = set(self._needed)
+        self._texts = {name: TextReader(derived) for name, derived in by_source(self._needed).items()}
+        wanted = {*self._needed, *self._texts}
         self._known: pa.Schema | None = None
         self._read = tuple(item for item in inputs if item.name in wanted or looks_anyway(item))
         self._encoders = {name: arrow.Encoder(texts) for name, texts in (vocabularies or {}).items()}
@@ -124,11 +140,14 @@ class TableDecoder:
             self._check(self._read, table.schema, "the table")
             self._known = table.schema  # batches of a source have one
         columns: dict[str, Values] = {}
+        derived: dict[Derived, FloatArray] = {}
         refused: list[tuple[int, int, BadValue]] = []
         stored: dict[str, Stored] = {}
         present = set(table.schema.names)
         for place, item in enumerate(self._read):
             chunks = _chunks(table, item.name) if item.name in present else ()
+            if item.name in self._texts:
+                derived |= self._texts[item.name].columns(chunks, table.num_rows)
             if kept := self._kept(item, chunks):
                 stored[item.name] = kept
                 continue
@@ -136,8 +155,10 @@ class TableDecoder:
             columns[item.name], bad = self._column(item, chunks, table.num_rows, is_json)
             refused.extend((value.row, place, value) for value in bad)
         refused.sort(key=lambda entry: entry[:2])
-        needed = {name: columns[name] for name in self._needed if name not in stored}
-        return Decoded(table.num_rows, needed, [value for _, _, value in refused], stored)
+        needed = {
+            name: columns[name] for name in self._needed if isinstance(name, str) and name not in stored
+        }
+        return Decoded(table.num_rows, needed, [value for _, _, value in refused], stored, derived)
 
     def _kept(self, item: Input, chunks: Sequence[pa.Array]) -> Stored | None:
         """An array as it is stored, where nothing in it can be refused."""

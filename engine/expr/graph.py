@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from engine.expr import called
 from engine.expr.cells import Cells
+from engine.expr.derived import Derived, TextFunction, numbers_of
 from engine.expr.describe import describe
+from engine.expr.elapsed import parts
 from engine.expr.operations import OPERATIONS
 from engine.schema import Kind
 
@@ -56,8 +59,8 @@ class Expr:
     kind : Kind
         The kind of the result.
     data : hashable
-        What the operator needs besides operands: a column name, a constant, a `Lookup`, texts, a part
-        of the calendar, edges, a function, a table's cells.
+        What the operator needs besides operands: a column name (or what is `Derived` from one), a constant,
+        a `Lookup`, texts, a part of the calendar, edges, a function, a table's cells.
 
     Examples
     --------
@@ -218,6 +221,32 @@ class Expr:
         if part not in PARTS:
             raise ValueError(f"no such part of the calendar: {part!r}; there are {', '.join(PARTS)}")
         return Expr("calendar", (self,), Kind.NUMBER, part)
+
+    def since(self, other: Expr | int) -> Expr:
+        """Microseconds from another timestamp, or from one stated in µs since 1970, to this one.
+
+        Negative where this one is the earlier; missing where either is.
+        """
+        if isinstance(other, int):
+            days, rest = parts(other)
+            other = Expr("moment", (Expr.const(days), Expr.const(rest)), Kind.TIMESTAMP)
+        for node in (self, other):
+            if node.kind is not Kind.TIMESTAMP:
+                raise TypeError(f"since needs timestamps, not a {node.kind}: {node!r}")
+        return Expr("elapsed", (self, other), Kind.NUMBER)
+
+    def of_text(self, function: TextFunction) -> Expr:
+        """The number that a function such as those of `engine.expr.texts` gives of each text itself.
+
+        Of a category or a text; missing where the text is. What an input's texts give is read with the
+        input: they need not be known to any stage.
+        """
+        if self.op == "input" and self.kind in (Kind.CATEGORY, Kind.TEXT):
+            return Expr("input", (), Kind.NUMBER, Derived(self.data, function))
+        if self.op == "choose":
+            table = dict(zip(self.data, numbers_of(function, self.data).tolist(), strict=True))
+            return self.lookup(table, missing=nan, unknown=nan)
+        raise TypeError(f"of_text needs a category or a text, not a {self.kind}: {self!r}")
 
     def __repr__(self) -> str:
         return describe(self)

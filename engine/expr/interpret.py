@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from engine.expr import calendar, called
+from engine.expr.derived import Derived, column_of
 from engine.expr.graph import Expr
 from engine.expr.operations import OPERATIONS
 from engine.expr.single import single
@@ -19,7 +20,8 @@ from engine.schema import Kind
 from engine.values import FIRST, MISSING, NAT, Categories, Values
 
 Leaf = tuple[str, Any]
-"""What a leaf reads: ``("input", name)``, ``("score", (label, index))`` or ``("made", (label, index))``."""
+"""What a leaf reads: ``("input", name)`` (or a `Derived` instead of a name), ``("score", (label, index))`` or
+``("made", (label, index))``."""
 
 
 def interpret(roots: Sequence[Expr], leaves: Mapping[Leaf, Values], rows: int) -> list[Values]:
@@ -29,7 +31,8 @@ def interpret(roots: Sequence[Expr], leaves: Mapping[Leaf, Values], rows: int) -
     ----------
     roots : sequence of Expr
     leaves : mapping
-        The values of every leaf that the roots read, ``rows`` long each.
+        The values of every leaf that the roots read, ``rows`` long each. For one that is `Derived`, those of
+        its source will do, if all of their texts are known.
     rows : int
 
     Returns
@@ -52,7 +55,11 @@ def interpret(roots: Sequence[Expr], leaves: Mapping[Leaf, Values], rows: int) -
 
 def _evaluate(node: Expr, args: list[Any], leaves: Mapping[Leaf, Values]) -> Any:
     if node.op in LEAVES:
-        values = leaves[(node.op, node.data)]
+        values = leaves.get((node.op, node.data))
+        if values is None and isinstance(node.data, Derived):
+            values = column_of(node.data, {node.data.source: leaves["input", node.data.source]})
+        if values is None:
+            raise KeyError((node.op, node.data))
         if node.kind is Kind.NUMBER:
             return np.asarray(values, np.float64)
         return values

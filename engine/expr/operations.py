@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.expr import libm
+from engine.expr import elapsed, libm
 from engine.schema import Kind
 
 
@@ -65,7 +65,7 @@ def _array_pow(x: Any, y: Any) -> Any:
     return np.where(np.isnan(x) | np.isnan(y), np.nan, libm.array("pow")(x, y))
 
 
-_N, _B = Kind.NUMBER, Kind.BOOLEAN
+_N, _B, _T = Kind.NUMBER, Kind.BOOLEAN, Kind.TIMESTAMP
 
 _ALL = (
     Operation("add", 2, _N, "({0} + {1})", np.add, "+"),
@@ -98,6 +98,8 @@ _ALL = (
     Operation("isnan", 1, _B, "({0} != {0})", np.isnan),
     Operation("isnat", 1, _B, "({0} == NAT)", lambda x: x == np.int64(-(2**63))),
     Operation("where", 3, _N, "({1} if {0} else {2})", np.where),
+    Operation("moment", 2, _T, "moment({0}, {1})", elapsed.array_moment),
+    Operation("elapsed", 2, _N, "elapsed({0}, {1})", elapsed.array_elapsed, cost=2),
     Operation("number", 1, _N, "(1.0 if {0} else 0.0)", lambda x: np.asarray(x, np.float64)),
 )
 

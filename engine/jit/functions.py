@@ -16,14 +16,15 @@ from numba.core import cgutils
 from numba.extending import intrinsic, register_jitable
 
 from engine.expr import calendar as _calendar
+from engine.expr import elapsed as _elapsed
 from engine.expr import libm
 from engine.expr import single as _single
 from engine.values import NAT
 
 __all__ = [
-    "NAN", "NAT", "cell1", "cell2", "clip", "cos", "exp", "expm1", "float32", "float32s", "float64",
-    "float64s", "floor", "int32", "int32s", "int64s", "log", "log1p", "maximum", "minimum", "power", "search",
-    "sin", "single", "sqrt", "uint8s",
+    "NAN", "NAT", "cell1", "cell2", "clip", "cos", "elapsed", "exp", "expm1", "float32", "float32s",
+    "float64", "float64s", "floor", "int32", "int32s", "int64s", "log", "log1p", "maximum", "minimum", "moment", "power",
+    "search", "sin", "single", "sqrt", "uint8s",
 ]  # fmt: skip
 
 for _name, _address in libm.addresses().items():
@@ -35,6 +36,8 @@ float64 = np.float64
 int32 = np.int32
 floor = register_jitable(lambda x: np.floor(x))
 sqrt = register_jitable(lambda x: np.sqrt(x))
+elapsed = register_jitable(_elapsed.elapsed)
+moment = register_jitable(_elapsed.moment)
 
 
 def _call(symbol: str) -> Any:

@@ -229,10 +229,12 @@ def _batch_rows(rows: int | None, threads: int) -> int:
 def _coded(pipeline: BatchPipeline, schema: pa.Schema, sink: Sink) -> list[str]:
     """Columns that had better come as the dictionaries which they may lie in.
 
-    A category goes in as codes anyway; kept text goes out as it came.
+    A category goes in as codes anyway, and what is derived from text once for each; kept text goes out as it
+    came.
     """
     plan = pipeline.plan
-    coded = [item.name for item in plan.inputs if item.kind is Kind.CATEGORY and item.name not in plan.keep]
+    texts = (Kind.CATEGORY, Kind.TEXT)
+    coded = [item.name for item in plan.inputs if item.kind in texts and item.name not in plan.keep]
     if sink.takes_coded:
         coded += [name for name in plan.keep if pt.is_string(schema.field(name).type)]
     return coded

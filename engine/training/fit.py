@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from engine.answer.groups import find_runs
 from engine.decode import TableDecoder
 from engine.encode import to_arrow
 from engine.errors import ConfigError, DataError
+from engine.expr.derived import InputKey, column_of, source_of
 from engine.expr.walk import leaves
 from engine.fitted import Fitted
 from engine.golden import golden_rows
@@ -172,7 +173,7 @@ def _answered(
 ) -> tuple[dict[str, Values], NDArray[np.int64] | None]:
     """`Program.answer` for some rows of a decoded table."""
     layout = pipeline.layout
-    coded = {name: recode(take(columns[name], rows), layout.vocabularies.get(name)) for name in layout.reads}
+    coded = program_inputs(layout.reads, columns, layout.vocabularies, rows)
     groups: dict[str | None, NDArray[np.int64]] = {}
     for by in layout.groups:
         groups[by] = np.zeros(len(rows), np.int64)
@@ -181,6 +182,19 @@ def _answered(
             runs.check("of the rows that the metrics are of, ")
             groups[by] = runs.numbers
     return pipeline.program.answer(len(rows), coded, groups)
+
+
+def program_inputs(
+    reads: Iterable[InputKey],
+    columns: Mapping[str, Values],
+    vocabularies: Mapping[str, tuple[str, ...]],
+    rows: NDArray[np.int64] | None = None,
+) -> dict[InputKey, Values]:
+    """What a program reads, of decoded columns all of whose texts are known."""
+    sources = {name: columns[name] for name in map(source_of, reads)}
+    if rows is not None:
+        sources = {name: take(column, rows) for name, column in sources.items()}
+    return {key: recode(column_of(key, sources), vocabularies.get(source_of(key))) for key in reads}
 
 
 def recode(values: Values, vocabulary: tuple[str, ...] | None) -> Values:
@@ -237,7 +251,7 @@ def _hints(pipeline: Pipeline, labels: Labels) -> tuple[str, ...]:
             f"for a probability: target.column=null 'target.value=\"{target.column} == 1\"'"
         )
     seen = leaves([node for point in pipeline.trace.scores for _, node in point.features])
-    if any(leaf.op == "input" and leaf.data == target.column for leaf in seen):
+    if any(leaf.op == "input" and source_of(leaf.data) == target.column for leaf in seen):
         hints.append(f"the target {target.column!r} is an input, too: the model sees what it has to predict")
     return tuple(hints)
 

@@ -15,8 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.expr import libm
+from engine.expr.elapsed import DAY, parts
 from engine.expr.graph import Expr, clip, floor, maximum, minimum, sqrt, where
 from engine.expr.operations import OPERATIONS
+from engine.expr.texts import Length
 from engine.jit import functions
 from engine.schema import Kind
 from engine.values import NAT
@@ -28,8 +30,9 @@ EDGES = [
 ]  # fmt: skip
 
 numbers = st.one_of(st.sampled_from(EDGES), st.floats())
+moments = st.one_of(st.sampled_from([NAT, NAT + 1, 2**63 - 1, 0, -1]), st.integers(-(2**63), 2**63 - 1))
 rows = st.lists(
-    st.tuples(numbers, numbers, numbers, st.booleans(), st.booleans(), st.integers(-(2**63), 2**63 - 1)),
+    st.tuples(numbers, numbers, numbers, st.booleans(), st.booleans(), moments, moments),
     min_size=1,
     max_size=20,
 )
@@ -63,7 +66,14 @@ def _clip(x: float, lo: float, hi: float) -> float:
     return hi if x > hi else x
 
 
-# What each operator means, one row at a time; `x y z` are numbers, `p q` booleans, `t` is a timestamp.
+def _elapsed(t: int, u: int) -> float:
+    if NAT in (t, u):
+        return math.nan
+    return float(t - u) if -(2**63) <= t - u < 2**63 else float(t) - float(u)
+
+
+# What each operator means, one row at a time; `x y z` are numbers, `p q` booleans, `t u` timestamps, `d r`
+# the days and the rest of `t`.
 MEANING: Mapping[str, tuple[str, Callable[..., Any]]] = {
     "add": ("xy", lambda x, y: x + y),
     "sub": ("xy", lambda x, y: x - y),
@@ -94,6 +104,8 @@ MEANING: Mapping[str, tuple[str, Callable[..., Any]]] = {
     "not": ("p", lambda p: not p),
     "isnan": ("x", math.isnan),
     "isnat": ("t", lambda t: t == NAT),
+    "moment": ("dr", lambda d, r: d * DAY + r),
+    "elapsed": ("tu", _elapsed),
     "where": ("pxy", lambda p, x, y: x if p else y),
     "number": ("p", float),
 }
@@ -109,13 +121,14 @@ def bits(values: Any) -> list[int]:
 @pytest.fixture(scope="module")
 def compiled() -> Callable[..., None]:
     """One function that evaluates every operator's scalar form for each row, as a kernel does."""
-    lines = ["def run(x, y, z, p, q, t, out):", "    for i in range(len(x)):"]
+    lines = ["def run(x, y, z, p, q, t, u, d, r, out):", "    for i in range(len(x)):"]
     for k, (name, (operands, _)) in enumerate(MEANING.items()):
         value = OPERATIONS[name].scalar.format(*(f"{operand}[i]" for operand in operands))
         lines.append(f"        out[{k}, i] = {value}")
     names = {name: getattr(functions, name) for name in functions.__all__}
     exec("\n".join(lines), names)
-    signature = "void(f8[::1], f8[::1], f8[::1], b1[::1], b1[::1], i8[::1], f8[:, ::1])"
+    kinds = ["f8", "f8", "f8", "b1", "b1", "i8", "i8", "f8", "f8"]
+    signature = f"void({', '.join(f'{kind}[::1]' for kind in kinds)}, f8[:, ::1])"
     return numba.njit(signature, error_model="numpy")(names["run"])  # type: ignore[no-any-return]
 
 
@@ -128,13 +141,16 @@ def test_every_operator_has_a_meaning_here() -> None:
 @settings(deadline=None, max_examples=300)
 @given(rows)
 def test_forms_agree(compiled: Callable[..., None], rows: list[tuple[Any, ...]]) -> None:
-    x, y, z, p, q, t = (
+    x, y, z, p, q, t, u = (
         np.array(column, dtype)
-        for column, dtype in zip(zip(*rows, strict=True), ["f8", "f8", "f8", "?", "?", "i8"], strict=True)
+        for column, dtype in zip(
+            zip(*rows, strict=True), ["f8", "f8", "f8", "?", "?", "i8", "i8"], strict=True
+        )
     )
-    named = {"x": x, "y": y, "z": z, "p": p, "q": q, "t": t}
+    d, r = (np.array(part, np.float64) for part in zip(*map(parts, t.tolist()), strict=True))
+    named = {"x": x, "y": y, "z": z, "p": p, "q": q, "t": t, "u": u, "d": d, "r": r}
     scalar = np.empty((len(MEANING), len(rows)))
-    compiled(x, y, z, p, q, t, scalar)
+    compiled(*named.values(), scalar)
     for k, (name, (operands, meaning)) in enumerate(MEANING.items()):
         arguments = [named[operand] for operand in operands]
         with np.errstate(all="ignore"):
@@ -175,6 +191,8 @@ CARRIER = Expr.input("carrier", Kind.CATEGORY)
         (lambda: where(X, 1, 2), "where needs a boolean first, not a number: x"),
         (lambda: X.lookup({}, missing=0, unknown=0), "lookup needs a category, not a number: x"),
         (lambda: X.calendar("year"), "calendar needs a timestamp, not a number: x"),
+        (lambda: X.since(0), "since needs timestamps, not a number: x"),
+        (lambda: X.of_text(Length()), "of_text needs a category or a text, not a number: x"),
         (
             lambda: 1 if X > 1 else 2,
             "an Expr has no truth value while it is traced: use where(condition, a, b), &, | and ~ "
