@@ -62,6 +62,8 @@ class Bin(ColumnStage):
             yield "edges must be finite: the first and the last bin reach to infinity as it is"
         elif wrong := [(a, b) for a, b in pairwise(self.edges) if a >= b]:
             yield f"edges must ascend, and {wrong[0][1]:g} follows {wrong[0][0]:g}"
+        if (self.strategy, self.n_bins) != ("quantile", 5):
+            yield "strategy and n_bins are for learned edges, and these are given"
 
     def learns(self) -> bool:
         return self.edges is None

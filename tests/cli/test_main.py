@@ -263,7 +263,7 @@ def test_stages_lists_all_and_the_broken_ones_too(run: Run, project: Path) -> No
 def test_stages_in_full(run: Run) -> None:
     ran = run("stages", "clip", "threshold", "--json", conf=False)
     clip, threshold = json.loads(ran.out)
-    assert [option["name"] for option in clip["options"]] == ["lo", "hi"]
+    assert [option["name"] for option in clip["options"]] == ["lo", "hi", "quantiles"]
     assert clip["options"][0] | {"help": ""} == {
         "name": "lo",
         "type": "float",

@@ -168,6 +168,12 @@ def test_minmax_scale_to_another_range(table: Any, ends: tuple[int, int]) -> Non
         ),
         ("bin", [1.0], {"edges": []}, "edges is empty; give one or more, such as [0, 15, 60]"),
         ("bin", [1.0], {"edges": [0, 2, 1]}, "edges must ascend, and 1 follows 2"),
+        (
+            "bin",
+            [1.0],
+            {"edges": [0], "n_bins": 3},
+            "strategy and n_bins are for learned edges, and these are given",
+        ),
         ("bin", [1.0], {"edges": [0, 0]}, "edges must ascend, and 0 follows 0"),
         (
             "bin",
