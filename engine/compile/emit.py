@@ -171,6 +171,8 @@ def _operator(line: Line, names: dict[str, str]) -> str:
         return f"single(numbers, {table}, {size}, {args[0]})"
     if line.op == "call":
         return f"float64({line.data.alias}({', '.join(args)}))"
+    if line.op == "search":
+        return f"below(numbers, {line.data}, {args[0]})"
     if line.op == "table":
         return f"cell{len(args)}(numbers, {line.data}, {', '.join(args)})"
     if line.op == "choose":
@@ -186,7 +188,7 @@ def formula(shape: Shape) -> str:
     texts: dict[str, str] = {}
     for number, line in enumerate(shape.lines):
         args = [texts.get(arg, arg) for arg in line.args]
-        if line.op in ("lookup", "choose", "single"):
+        if line.op in ("lookup", "choose", "single", "search"):
             text = f"{line.op}({args[0]})"
         elif line.op == "call":
             text = f"{line.data.name}({', '.join(args)})"

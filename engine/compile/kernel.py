@@ -104,8 +104,9 @@ def _pack(
 def _table(node: Expr, texts: Sequence[str]) -> list[float]:
     if node.op == "single":
         return single.table(node.data)
-    found: list[float] = node.data.numbers if node.op == "table" else lookup_table(node.data, texts).tolist()
-    return found
+    if node.op in ("table", "search"):
+        return node.data.numbers  # type: ignore[no-any-return]
+    return lookup_table(node.data, texts).tolist()  # type: ignore[no-any-return]
 
 
 def _count(node: Expr, vocabularies: Mapping[str, Sequence[str]]) -> int:

@@ -72,7 +72,9 @@ def cut(roots: Sequence[Expr]) -> list[Expr]:
         own = (
             OPERATIONS[node.op].cost
             if node.op in OPERATIONS
-            else {"lookup": 2, "calendar": 6, "single": 3, "call": 20, "table": 3}.get(node.op, 0)
+            else {"lookup": 2, "calendar": 6, "single": 3, "call": 20, "table": 3, "search": 8}.get(
+                node.op, 0
+            )
         )
         cost[id(node)] = own + sum(cost[id(arg)] for arg in node.args)
     owners: dict[int, set[int]] = {id(node): set() for node in order}
@@ -261,7 +263,7 @@ def _shape_of(root: Root, scratch: Mapping[int, int]) -> tuple[Shape, Member]:
                 constants.extend((*(node.data.values or (0.0,)), node.data.unknown, node.data.missing))
                 data = f"n{len(counts)}"
                 counts.append(node)
-            elif node.op in ("lookup", "table"):
+            elif node.op in ("lookup", "table", "search"):
                 data = f"t{len(tables)}"
                 tables.append(node)
             elif node.op == "choose":

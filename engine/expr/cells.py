@@ -1,4 +1,4 @@
-"""Tables of numbers that expressions index, and what a kernel holds of one."""
+"""Tables of numbers that expressions index or search, and what a kernel holds of one."""
 
 from __future__ import annotations
 
@@ -54,3 +54,8 @@ class Cells:
         places = tuple(np.where(inside, index, 0.0).astype(np.int64) for index in indices)
         array = np.frombuffer(self.content).reshape(self.shape)
         return np.where(inside, array[places], np.nan)
+
+    def below(self, x: Any) -> NDArray[np.float64]:
+        """How many of the ascending cells are at or below each number; NaN where it is NaN."""
+        found = np.searchsorted(np.frombuffer(self.content), x, side="right")
+        return np.where(np.isnan(x), np.nan, np.asarray(found, np.float64))

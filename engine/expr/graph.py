@@ -50,7 +50,7 @@ class Expr:
     ----------
     op : str
         ``input``, ``score``, ``made``, ``const``, ``lookup``, ``choose``, ``calendar``, ``single``, ``call``,
-        ``table``, or a name in `engine.expr.operations.OPERATIONS`.
+        ``table``, ``search``, or a name in `engine.expr.operations.OPERATIONS`.
     args : tuple of Expr
         The operands.
     kind : Kind
@@ -377,6 +377,17 @@ def table(values: Any) -> Table:
     return Table(values)
 
 
+def search(x: Number, edges: Any) -> Expr:
+    """How many of some ascending numbers are at or below x; missing stays missing.
+
+    Other edges, and more of them, run the same compiled code.
+
+    >>> search(Expr.input("x", Kind.NUMBER), [0.2, 0.6])
+    search(x, 2)
+    """
+    return Expr("search", (as_number(x),), Kind.NUMBER, Cells.of(edges))
+
+
 # -- reading a graph
 
 
@@ -446,6 +457,8 @@ def _describe_one(node: Expr, args: list[str]) -> str:
         return f"single({args[0]}, [{shown}{', …' if len(node.data) > 3 else ''}])"
     if node.op == "call":
         return f"{node.data.name}({', '.join(args)})"
+    if node.op == "search":
+        return f"search({args[0]}, {node.data.shape[0]})"
     if node.op == "table":
         return f"table({' × '.join(map(str, node.data.shape))})[{', '.join(args)}]"
     symbol = OPERATIONS[node.op].symbol

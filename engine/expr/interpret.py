@@ -73,6 +73,8 @@ def _evaluate(node: Expr, args: list[Any], leaves: Mapping[Leaf, Values]) -> Any
         return called.array(node.data, len(args))(*args)
     if node.op == "table":
         return node.data.at(*args)
+    if node.op == "search":
+        return node.data.below(args[0])
     return OPERATIONS[node.op].array(*args)
 
 

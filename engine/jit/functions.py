@@ -21,8 +21,8 @@ from engine.expr import single as _single
 from engine.values import NAT
 
 __all__ = [
-    "NAN", "NAT", "cell1", "cell2", "clip", "exp", "float32", "float32s", "float64", "float64s", "floor",
-    "int32", "int32s", "int64s",
+    "NAN", "NAT", "below", "cell1", "cell2", "clip", "exp", "float32", "float32s", "float64", "float64s",
+    "floor", "int32", "int32s", "int64s",
     "log", "log1p", "maximum", "minimum", "single", "sqrt", "uint8s",
 ]  # fmt: skip
 
@@ -163,6 +163,21 @@ def cell2(numbers: Any, table: Any, i: Any, j: Any) -> Any:
     if (i >= 0.0) & (i < numbers[table]) & (j >= 0.0) & (j < numbers[table + 1]):
         return numbers[table + 2 + np.int64(i) * np.int64(numbers[table + 1]) + np.int64(j)]
     return NAN
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def below(numbers: Any, table: Any, x: Any) -> Any:
+    """`engine.expr.cells.Cells.below`, for one number."""
+    if x != x:
+        return NAN
+    low, high = np.int64(0), np.int64(numbers[table])
+    while low < high:
+        middle = (low + high) >> 1
+        if numbers[table + 2 + middle] <= x:
+            low = middle + 1
+        else:
+            high = middle
+    return float64(low)
 
 
 for _helper in (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -212,7 +212,7 @@ def trace(plan: Plan, learned: Mapping[str, Learned]) -> Trace:
 
 
 def _renamed(column: Column, name: str) -> Column:
-    return Column(name, column.kind, column.single, column.open)
+    return replace(column, name=name)
 
 
 def _item(value: Any, i: int) -> Any:

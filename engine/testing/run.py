@@ -67,6 +67,7 @@ def run_stage(
     into: str | None = None,
     drop: bool = False,
     registry: Registry | None = None,
+    target: Sequence[Any] | None = None,
     **options: Any,
 ) -> dict[str, list[Any]]:
     """Fit a stage on some rows, if it learns, and run it on the same rows.
@@ -84,6 +85,9 @@ def run_stage(
         As in a config.
     registry : Registry, optional
         Where the stage is found; left out: built-in and installed ones.
+    target : sequence, optional
+        What a stage learns that learns from the target: booleans, numbers, or texts (classes). The rows are
+        those of the valid part, too.
     **options
         The stage's own.
 
@@ -120,7 +124,7 @@ def run_stage(
     step = advance(planned, [c.column for c in frame], None)
     if stage.learns():
         selected = {column.name: before[column.name].values for column in step.selected}
-        learned = stage.fit(selected, FitContext(train=Part(selected)))
+        learned = stage.fit(selected, _context(selected, target))
     else:
         learned = stage.prepare(step.selected)
 
@@ -131,7 +135,7 @@ def run_stage(
     if isinstance(point, FilterPoint):
         refused = interpret(point.reads, leaves, rows)
         return {
-            reason: _plain(Kind.BOOLEAN, holds)
+            reason: _plain(Column(reason, Kind.BOOLEAN), holds)
             for (reason, _), holds in zip(point.conditions, refused, strict=True)
         }
     if isinstance(point, ComputePoint):
@@ -142,7 +146,19 @@ def run_stage(
         for i, found in enumerate(point.compute(given, rows, starts)):
             leaves["made", (use, i)] = found
     results = interpret([after[column.name][1] for column in made], leaves, rows)
-    return {column.name: _plain(column.kind, values) for column, values in zip(made, results, strict=True)}
+    return {column.name: _plain(column, values) for column, values in zip(made, results, strict=True)}
+
+
+def _context(columns: Mapping[str, Values], target: Sequence[Any] | None) -> FitContext:
+    if target is None:
+        return FitContext(train=Part(columns))
+    found = _Column.of("target", target)
+    kind, values = found.column.kind, found.values
+    if isinstance(values, Categories):
+        part = Part(columns, (values.codes - FIRST).astype(np.float64))
+        return FitContext(part, part, target=kind, classes=values.texts)
+    part = Part(columns, np.asarray(values, np.float64))
+    return FitContext(part, part, target=kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +200,13 @@ def _microseconds(value: datetime | None) -> int:
     return (aware - _EPOCH) // timedelta(microseconds=1)
 
 
-def _plain(kind: Kind, values: Values) -> list[Any]:
+def _plain(column: Column, values: Values) -> list[Any]:
     if isinstance(values, Categories):
         texts = {FIRST + i: text for i, text in enumerate(values.texts)} | {MISSING: None, UNKNOWN: None}
         return [texts[code] for code in values.codes.tolist()]
-    if kind is Kind.TIMESTAMP:
+    if column.kind is Kind.TIMESTAMP:
         return [None if us == NAT else _EPOCH + timedelta(microseconds=us) for us in values.tolist()]
     plain: list[Any] = values.tolist()
+    if column.whole:
+        return [None if value != value else int(value) for value in plain]
     return plain
