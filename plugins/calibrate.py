@@ -163,11 +163,12 @@ def _sigmoid(x: Expr, learned: Learned, i: int) -> Expr:
 
 
 def _interpolated(x: Expr, learned: Learned, i: int) -> Expr:
-    """Straight lines between points, as `numpy.interp` computes them; tables, so that any number will do."""
+    """Straight lines between points, as `numpy.interp` computes them; in a table, so that any number will do."""
     first = int(learned["points"][:i].sum())
     here = slice(first, first + int(learned["points"][i]))
     scores, shares = learned["scores"][here], learned["shares"][here]
     slopes = np.append(np.diff(shares) / np.diff(scores), 0.0)
+    points = table(np.stack([scores, shares, slopes], axis=1))
     inside = clip(x, float(scores[0]), float(scores[-1]))
     place = search(inside, scores) - 1
-    return table(slopes)[place] * (inside - table(scores)[place]) + table(shares)[place]
+    return points[place, 2] * (inside - points[place, 0]) + points[place, 1]
