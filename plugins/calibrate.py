@@ -163,7 +163,7 @@ def _sigmoid(x: Expr, learned: Learned, i: int) -> Expr:
 
 
 def _interpolated(x: Expr, learned: Learned, i: int) -> Expr:
-    """Straight lines between points, as `numpy.interp` computes them; in a table, so that any number will do."""
+    """Lines between points, as `numpy.interp` computes them; any number of points is the same code."""
     first = int(learned["points"][:i].sum())
     here = slice(first, first + int(learned["points"][i]))
     scores, shares = learned["scores"][here], learned["shares"][here]
