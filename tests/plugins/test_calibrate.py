@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -234,6 +235,16 @@ def test_only_valid_rows_count(rows: pa.Table) -> None:
     other = engine.fit(config(stages, LATE), rows.set_column(place, "arr_delay", pa.array(delays)))
     assert other.learned["model"]["model"].tobytes() == first.learned["model"]["model"].tobytes()
     assert other.digest != first.digest
+
+
+def test_a_loaded_model_is_calibrated_alike(rows: pa.Table, tmp_path: Path) -> None:
+    stages: dict[str, Any] = {"calibrated": {"use": "calibrate", "columns": ["score"]}}
+    trained = engine.fit(config(stages, LATE), rows)
+    (tmp_path / "model.ubj").write_bytes(trained.learned["model"]["model"].tobytes())
+    loaded = {"use": "xgboost", "columns": ["dep_delay", "distance"], "model": str(tmp_path / "model.ubj")}
+    pipeline = engine.fit(config({"model": loaded, **stages}, LATE), rows)
+    for name, found in trained.learned["calibrated"].items():
+        np.testing.assert_array_equal(pipeline.learned["calibrated"][name], found)
 
 
 def test_in_the_place_of_the_score(rows: pa.Table) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pc
+import pyarrow.parquet as pq
 import pytest
 import scipy.stats
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +19,8 @@ import engine
 from engine.config.config import Config
 from engine.errors import ConfigError
 from engine.pipeline import Pipeline
+from engine.runtime.batch import run_batch
+from engine.runtime.io import open_sink, open_source
 from engine.testing import run_stage
 from tests.random_pipelines import training_table
 from tests.test_parity import exact
@@ -227,6 +232,23 @@ def test_a_rank_goes_through_rename_select_and_a_bundle(tmp_path: Any) -> None:
     rows = pa.table({"x": [1.0, 2.0], "y": [0.0, 0.0], "g": ["a", "a"]})
     assert loaded.predict_many(rows).to_pydict() == {"position": [2, 1], "shown": [True, True]}
     assert loaded.predict_many(rows).schema.field("position").type == pa.int64()
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_a_batch_ranks_whole_groups(tmp_path: Path, suffix: str) -> None:
+    rng = np.random.default_rng(2)
+    groups = np.repeat([f"g{i}" for i in range(40)], rng.integers(1, 9, 40))
+    table = pa.table({"x": rng.normal(size=len(groups)), "y": rng.normal(size=len(groups)), "g": groups})
+    pq.write_table(table, tmp_path / "rows.parquet")
+    path = tmp_path / f"out.{suffix}"
+    source = open_source({"path": str(tmp_path / "rows.parquet")})
+    run_batch(RANKING, source, open_sink({"path": str(path)}), batch_rows=16)
+    expected = RANKING.predict_many(table)
+    if suffix == "parquet":
+        assert same(pq.read_table(path), expected) and pq.read_schema(path).field("place").type == pa.int64()
+    else:
+        assert pc.read_csv(path)["place"].equals(expected["place"])
+        assert path.read_text().splitlines()[1].split(",")[1].isdigit()
 
 
 @pytest.mark.parametrize(
