@@ -17,6 +17,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DTYPES = {
     "float32": pa.float32(),
     "float64": pa.float64(),
+    "int64": pa.int64(),
     "bool": pa.bool_(),
     "string": pa.string(),
     "timestamp[us, UTC]": pa.timestamp("us", "UTC"),
@@ -70,6 +71,9 @@ def to_arrow(values: Values, column: Column) -> pa.Array:
         values = np.ascontiguousarray(values)
         # NumPy's NaT is the same least int64, and Arrow makes it null
         return pa.array(values.view("datetime64[us]"), dtype)
+    if column.whole:
+        absent = np.isnan(values)
+        return pa.array(np.where(absent, 0, values).astype(np.int64), dtype, mask=absent)
     return pa.array(values, dtype)
 
 
@@ -86,8 +90,8 @@ def to_python(value: Any, column: Column, texts: Sequence[str] = ()) -> Any:
 
     Returns
     -------
-    float, bool, str, datetime in UTC or None
-        None for a missing category or timestamp; a missing number stays NaN.
+    float, int, bool, str, datetime in UTC or None
+        None for a missing category, timestamp or whole number; another missing number stays NaN.
 
     Examples
     --------
@@ -97,6 +101,8 @@ def to_python(value: Any, column: Column, texts: Sequence[str] = ()) -> Any:
     'high'
     """
     kind = column.kind
+    if column.whole:
+        return None if value != value else int(value)
     if kind is Kind.NUMBER:
         return float(value)
     if kind is Kind.BOOLEAN:

@@ -34,6 +34,7 @@ from engine.stage import NOTHING, Learned, Scorer, ScoreStage
 from engine.values import BadValue
 
 if TYPE_CHECKING:
+    from engine.answer.traced import RowTrace
     from engine.compile.program import Program as _Program
 
 
@@ -192,6 +193,27 @@ class Pipeline:
     @cached_property
     def _predict_one(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
         return row_answerer(self.plan, self.program, self._decoded)
+
+    def trace_one(self, row: Mapping[str, Any]) -> RowTrace:
+        """Follow one row: what every stage makes of it, and why it is refused where it is.
+
+        The values are those that `predict_one` computes with, to the bit; the interpreter computes those
+        that no answer needs, too. Without its group's others a row is a group of its own.
+
+        Parameters
+        ----------
+        row : mapping of str to object
+            As for `predict_one`.
+
+        Returns
+        -------
+        RowTrace
+            `engine.answer.traced.RowTrace`: ``inputs``, ``stages``, ``answer``, ``refusal``.
+        """
+        from engine.answer.traced import trace_row
+
+        outputs = [column for column, _ in self.trace.outputs]
+        return trace_row(self.plan, self.learned, self.scorers, self.layout, self._decoded, outputs, row)
 
     # -- many rows
 

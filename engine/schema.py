@@ -75,18 +75,21 @@ class Column:
         A number that is float32, as a model's scores are; such a value is widened before arithmetic.
     open : bool
         Stands for columns whose names are known only after fitting.
+    whole : bool
+        A number that is int64 on output, as a rank is; in memory it is a float64 like any other.
     """
 
     name: str
     kind: Kind
     single: bool = False
     open: bool = False
+    whole: bool = False
 
     @property
     def dtype(self) -> str:
         """The Arrow type of the column on output."""
         if self.kind is Kind.NUMBER:
-            return "float32" if self.single else "float64"
+            return "int64" if self.whole else "float32" if self.single else "float64"
         return {
             Kind.BOOLEAN: "bool",
             Kind.CATEGORY: "string",

@@ -229,17 +229,19 @@ class ArrayStage(Stage):
     accepts: ClassVar[tuple[Kind, ...]] = (Kind.NUMBER, Kind.BOOLEAN, Kind.TIMESTAMP)
     """Numbers, booleans and timestamps alone: a category has no numbers until a stage encodes it."""
 
-    def declare(self, columns: Sequence[Column]) -> Kind | Sequence[Column]:
+    def declare(self, columns: Sequence[Column]) -> Kind | Column | Sequence[Column]:
         """The columns it will make, before data is seen: numbers, booleans or timestamps.
 
         Returns
         -------
-        Kind or sequence of Column
-            As of a `RowStage`; where names are learned, open ones, and then `outputs` gives the names.
+        Kind, Column or sequence of Column
+            As of a `RowStage`; a column alone is one that is named as a kind's would be, such as
+            ``Column("", Kind.NUMBER, whole=True)``: whole numbers, int64 on output. Where names are learned,
+            open ones, and then `outputs` gives the names.
         """
         raise NotImplementedError
 
-    def outputs(self, columns: Sequence[Column], learned: Learned) -> Kind | Sequence[Column]:
+    def outputs(self, columns: Sequence[Column], learned: Learned) -> Kind | Column | Sequence[Column]:
         """The columns it makes, once it has learned; as declared, unless names are learned."""
         return self.declare(columns)
 
@@ -298,11 +300,11 @@ class GroupStage(Stage):
 
     by: str | None = option(None, help="the input whose runs of equal values are the groups")
 
-    def declare(self, columns: Sequence[Column]) -> Kind | Sequence[Column]:
+    def declare(self, columns: Sequence[Column]) -> Kind | Column | Sequence[Column]:
         """The columns it will make, as of an `ArrayStage`."""
         raise NotImplementedError
 
-    def outputs(self, columns: Sequence[Column], learned: Learned) -> Kind | Sequence[Column]:
+    def outputs(self, columns: Sequence[Column], learned: Learned) -> Kind | Column | Sequence[Column]:
         """The columns it makes, once it has learned; as declared, unless names are learned."""
         return self.declare(columns)
 

@@ -37,6 +37,7 @@ def training_table(seed: int, rows: int = 300) -> pa.Table:
     noise = rng.normal(size=rows)
     signal = np.nan_to_num(columns["a"].to_numpy(zero_copy_only=False)) / 10 + noise
     columns["y"] = pa.array(signal)
+    columns["y_class"] = pa.array(np.array(["low", "middle", "high"])[np.digitize(signal, [-0.5, 0.5])])
     return pa.table(columns)
 
 
@@ -122,6 +123,8 @@ def pipelines(rng: np.random.Generator) -> dict[str, Any]:
         late = {label: spec for label, spec in kinds.items() if label.startswith("late")}
         config["stages"] = {"flag": stages.pop("flag"), **front, **stages, **late}
         config["plugins"] = [KINDS]
+    if model < 0.9:
+        _decide(rng, config)
     return config
 
 
@@ -206,6 +209,38 @@ def _texts_and_times(rng: np.random.Generator) -> dict[str, Any]:
         "bucket": {"use": "hash_encode", "columns": ["w", "m"], "buckets": 7, "seed": int(rng.integers(9))},
     }
     return {label: spec for label, spec in choices.items() if rng.random() < 0.25}
+
+
+def _decide(rng: np.random.Generator, config: dict[str, Any]) -> None:
+    """Decisions on the model's scores, behind all else."""
+    classes = rng.random() < 0.25
+    method = str(rng.choice(["platt", "isotonic"]))
+    calibrate = {"use": "calibrate", "columns": ["score"], "method": method, "into": "sure"}
+    edges = np.sort(rng.random(int(rng.integers(1, 6)))).tolist()
+    names = [f"band {i}" for i in range(len(edges) + 1)]
+    choices: dict[str, dict[str, Any]] = {
+        "bands": {"use": "bands", "columns": ["score"], "edges": edges, "names": names, "into": "band"},
+        "b_bands": {"use": "bands", "columns": ["b"], "edges": [-1.5, 0, 2], "names": ["a", "b", "a", ""]},
+        "greatest": {"use": "label", "columns": ["score", "b"], "labels": ["model", "b"], "into": "wins"},
+    }
+    if "target" in config and "value" in config["target"]:
+        choices["calibrate"] = calibrate
+    picked = {label: spec for label, spec in choices.items() if rng.random() < 0.4}
+    if "calibrate" in picked:
+        picked["odds"] = {"use": "expr", "value": "sure / (1 - sure) + where(isnan(a), 0, a)"}
+    if classes and not config.get("plugins"):  # others read the one score by its name
+        config["target"] = {"column": "y_class"}
+        config["stages"] = {
+            label: spec
+            for label, spec in config["stages"].items()
+            if label not in ("decide", "verdict", "after")
+        }
+        picked = {
+            "calibrate": {"use": "calibrate", "columns": ["score_*"], "method": method},
+            "best": {"use": "label", "columns": ["calibrated_*"], "prefix": "calibrated_"},
+            "gap": {"use": "expr", "value": "calibrated_high - score_low"},
+        }
+    config["stages"] |= picked
 
 
 KINDS = str(Path(__file__).parent / "kinds" / "stages")

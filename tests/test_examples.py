@@ -139,7 +139,7 @@ def test_an_edge_belongs_to_the_band_above(tmp_path: Path) -> None:
 def test_the_stage_in_the_folder_keeps_its_contract() -> None:
     code = (
         "from engine.registry import Registry; from engine.testing import check_stage;"
-        "check_stage('bands', registry=Registry(['stages']))"
+        "check_stage('band_number', registry=Registry(['stages']))"
     )
     succeed(EXAMPLES / "folder", f"python -c {shlex.quote(code)}", path=(ROOT,))
 

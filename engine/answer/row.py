@@ -39,7 +39,7 @@ def row_answerer(
     coded = [
         (i, column, vocabulary(node, layout.vocabularies) if node.kind is Kind.CATEGORY else ())
         for i, (column, node) in enumerate(layout.computed)
-        if node.kind in (Kind.CATEGORY, Kind.TIMESTAMP)
+        if column.whole or node.kind in (Kind.CATEGORY, Kind.TIMESTAMP)
     ]
     passed = [str(node.data) for _, node in layout.outputs if is_passed(node)]
     codes = [(source, 8 * decoded.index(source)) for source in passed]

@@ -141,6 +141,27 @@ VERBS = (
         ("engine explain bundle=bundles/flights", "engine explain pipeline=flights ~stages.squeeze"),
     ),
     Verb(
+        "trace",
+        "one row's value after every stage: why its score is what it is",
+        "bundle=PATH row=ROW [overrides]",
+        ("plugins", "bundle", "source", "row", "experiment"),
+        (
+            _BUNDLE,
+            ("pipeline=NAME", "instead of a bundle, where nothing is to be learned"),
+            (
+                "row='{…}'",
+                "the row, as a JSON object: a value for each input; one that is left out is missing",
+            ),
+            ("row=N", "instead: the row of source.path at this place, from 0"),
+            _SOURCE,
+            _RUNTIME,
+        ),
+        (
+            """engine trace bundle=bundles/flights row='{"dep_delay": 12, "carrier": "UA"}'""",
+            "engine trace bundle=bundles/flights source.path=new.parquet row=7",
+        ),
+    ),
+    Verb(
         "stages",
         "every stage and other plugin, where it comes from; with a NAME: its options and defaults",
         "[NAME…] [kind=KIND]",

@@ -1,4 +1,4 @@
-"""Tables of numbers that expressions index, and what a kernel holds of one."""
+"""Tables of numbers that expressions index or search, and what a kernel holds of one."""
 
 from __future__ import annotations
 

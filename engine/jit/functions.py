@@ -23,7 +23,8 @@ from engine.values import NAT
 
 __all__ = [
     "NAN", "NAT", "cell1", "cell2", "clip", "cos", "elapsed", "exp", "expm1", "float32", "float32s",
-    "float64", "float64s", "floor", "int32", "int32s", "int64s", "log", "log1p", "maximum", "minimum", "moment", "power",
+    "float64", "float64s", "floor", "int32", "int32s", "int64s", "log", "log1p", "maximum", "minimum",
+    "moment", "power",
     "search", "sin", "single", "sqrt", "uint8s",
 ]  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.errors import UserError, listing
 from engine.plan.guard import in_stage
@@ -184,10 +184,12 @@ def _advance(
     return Step(planned.label, tuple(selected), tuple(made), merge(planned, columns, selected, made))
 
 
-def declared(planned: PlannedStage, found: Kind | Sequence[Column]) -> list[Column]:
+def declared(planned: PlannedStage, found: Kind | Column | Sequence[Column]) -> list[Column]:
     """The columns that a stage says it makes."""
     if isinstance(found, Kind):
-        return [Column(planned.into or planned.label, found)]
+        found = Column("", found)
+    if isinstance(found, Column):
+        return [replace(found, name=planned.into or planned.label)]
     if planned.into:
         raise StageError([("into", f"names one column, and {planned.stage.use!r} makes several")])
     return list(found)
@@ -222,11 +224,11 @@ def _named(name: str, columns: Sequence[Column]) -> Column:
     if found:
         return found
     pattern = next(c for c in columns if c.open and c.covers(name))
-    return Column(name, pattern.kind, pattern.single)
+    return replace(pattern, name=name, open=False)
 
 
 def _renamed(column: Column, name: str) -> Column:
-    return Column(name, column.kind, column.single, column.open)
+    return replace(column, name=name)
 
 
 def grouping(plan: Plan) -> list[tuple[PlannedStage, str | None]]:

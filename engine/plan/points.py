@@ -159,6 +159,10 @@ class ComputePoint:
             raise self._wrong(
                 f"gave {array.dtype} for {column.name!r}, a {column.kind}: an array of {expected} is expected"
             )
+        if column.whole and not np.all(
+            np.isnan(array) | ((array == np.rint(array)) & (np.abs(array) < 2**63))
+        ):
+            raise self._wrong(f"gave a number that isn't whole for {column.name!r}, which is of whole ones")
         if column.kind is Kind.NUMBER and np.isnan(array).any():
             return np.where(np.isnan(array), np.nan, array)
         return array

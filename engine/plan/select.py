@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from engine.errors import did_you_mean, listing
@@ -57,7 +58,7 @@ def select(
             found = [c for c in columns if c.name == selector]
             pattern = next((c for c in columns if c.open and c.covers(selector)), None)
             if not found and pattern is not None:
-                found = [Column(selector, pattern.kind, pattern.single)]
+                found = [replace(pattern, name=selector, open=False)]
             if not found:
                 hint = did_you_mean(selector, [c.name for c in columns])
                 problems.append(

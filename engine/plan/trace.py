@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -230,7 +230,7 @@ def calling_stages(plan: Plan, learned: Mapping[str, Learned], called: Called) -
 
 
 def _renamed(column: Column, name: str) -> Column:
-    return Column(name, column.kind, column.single, column.open)
+    return replace(column, name=name)
 
 
 def _item(value: Any, i: int) -> Any:

@@ -44,13 +44,13 @@ def refused(run: Run, *argv: str) -> str:
         pytest.param(
             ("fitt",),
             "there is no verb 'fitt'. Did you mean 'fit'?\n"
-            "  verbs: demo, fit, batch, evaluate, check, explain, stages, schema, new\n",
+            "  verbs: demo, fit, batch, evaluate, check, explain, trace, stages, schema, new\n",
             id="verb",
         ),
         pytest.param(
             ("pipeline=prices", "source.path=x"),
             "'pipeline=prices': a verb comes first: engine VERB pipeline=prices\n"
-            "  verbs: demo, fit, batch, evaluate, check, explain, stages, schema, new\n",
+            "  verbs: demo, fit, batch, evaluate, check, explain, trace, stages, schema, new\n",
             id="no verb",
         ),
         pytest.param(

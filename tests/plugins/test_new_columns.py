@@ -99,7 +99,7 @@ def test_the_name_of_a_column_that_is_there() -> None:
         ("expr", {"value": "c"}, "the expression is a category, and expr makes numbers and booleans"),
         ("threshold", {}, "threshold takes one column, not 2: x, y"),
         ("threshold", {"columns": ["x"], "at": math.nan}, "at is NaN: nothing is at or above it"),
-        ("label", {"labels": ["a"]}, "label takes one column, not 2: x, y"),
+        ("label", {"labels": ["a"]}, "labels has 1 texts for 2 columns: x, y"),
         ("label", {"columns": ["x"], "labels": []}, "labels is empty"),
     ],
 )
@@ -115,7 +115,9 @@ def test_a_boolean_needs_two_labels() -> None:
         run_stage("label", {"late": [True]}, labels=["a", "b", "c"])
 
 
-@pytest.mark.parametrize(("use", "options"), [("threshold", {}), ("label", {"labels": ["a"]})])
+@pytest.mark.parametrize(
+    ("use", "options"), [("threshold", {}), ("bands", {"edges": [1.0], "names": ["a", "b"]})]
+)
 def test_columns_that_are_not_known_yet_must_be_named(use: str, options: dict[str, Any]) -> None:
     stage: Any = Registry().load(use)(**options)
     (problem,) = stage.check([Column("score_*", Kind.NUMBER, open=True)])

@@ -87,7 +87,8 @@ def run_stage(
     registry : Registry, optional
         Where the stage is found; left out: built-in and installed ones.
     target : sequence, optional
-        What a stage learns that learns from the target: booleans, numbers, or texts (classes).
+        What a stage learns that learns from the target: booleans, numbers, or texts (classes). The rows are
+        those of the valid part, too.
     **options
         The stage's own.
 
@@ -136,7 +137,7 @@ def run_stage(
     if isinstance(point, FilterPoint):
         refused = interpret(point.reads, leaves, rows)
         return {
-            reason: _plain(Kind.BOOLEAN, holds)
+            reason: _plain(Column(reason, Kind.BOOLEAN), holds)
             for (reason, _), holds in zip(point.conditions, refused, strict=True)
         }
     if isinstance(point, ComputePoint):
@@ -147,7 +148,7 @@ def run_stage(
         for i, found in enumerate(point.compute(given, rows, starts)):
             leaves["made", (use, i)] = found
     results = interpret([after[column.name][1] for column in made], leaves, rows)
-    return {column.name: _plain(column.kind, values) for column, values in zip(made, results, strict=True)}
+    return {column.name: _plain(column, values) for column, values in zip(made, results, strict=True)}
 
 
 def _context(columns: Mapping[str, Values], target: Sequence[Any] | None) -> FitContext:
@@ -156,9 +157,10 @@ def _context(columns: Mapping[str, Values], target: Sequence[Any] | None) -> Fit
     found = _Column.of("target", target)
     kind, values = found.column.kind, found.values
     if isinstance(values, Categories):
-        y = (values.codes - FIRST).astype(np.float64)
-        return FitContext(train=Part(columns, y), target=kind, classes=values.texts)
-    return FitContext(train=Part(columns, np.asarray(values, np.float64)), target=kind)
+        part = Part(columns, (values.codes - FIRST).astype(np.float64))
+        return FitContext(part, part, target=kind, classes=values.texts)
+    part = Part(columns, np.asarray(values, np.float64))
+    return FitContext(part, part, target=kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,11 +202,13 @@ def _microseconds(value: datetime | None) -> int:
     return (aware - _EPOCH) // timedelta(microseconds=1)
 
 
-def _plain(kind: Kind, values: Values) -> list[Any]:
+def _plain(column: Column, values: Values) -> list[Any]:
     if isinstance(values, Categories):
         texts = {FIRST + i: text for i, text in enumerate(values.texts)} | {MISSING: None, UNKNOWN: None}
         return [texts[code] for code in values.codes.tolist()]
-    if kind is Kind.TIMESTAMP:
+    if column.kind is Kind.TIMESTAMP:
         return [None if us == NAT else _EPOCH + timedelta(microseconds=us) for us in values.tolist()]
     plain: list[Any] = values.tolist()
+    if column.whole:
+        return [None if value != value else int(value) for value in plain]
     return plain

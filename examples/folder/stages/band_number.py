@@ -11,8 +11,8 @@ from engine.schema import Column, Kind
 from engine.stage import Learned, RowStage, option, stage
 
 
-@stage("bands")
-class Bands(RowStage):
+@stage("band_number")
+class BandNumber(RowStage):
     """Number the bands between ``edges`` from 0, and say in which one a number lies; missing stays missing.
 
     An edge belongs to the band above it. The new column is called ``into``, or as the stage's label.
@@ -20,7 +20,7 @@ class Bands(RowStage):
     Examples
     --------
     >>> from engine.testing import run_stage
-    >>> run_stage("bands", {"minutes": [2.0, 15.0, None, 90.0]}, into="band", edges=[15, 60])
+    >>> run_stage("band_number", {"minutes": [2.0, 15.0, None, 90.0]}, into="band", edges=[15, 60])
     {'band': [0.0, 1.0, nan, 2.0]}
     """
 
@@ -28,7 +28,7 @@ class Bands(RowStage):
 
     def check(self, columns: Sequence[Column]) -> Iterable[str]:
         if len(columns) != 1:
-            yield f"bands takes one column, not {len(columns)}: {listing(c.name for c in columns)}"
+            yield f"band_number takes one column, not {len(columns)}: {listing(c.name for c in columns)}"
         if not self.edges:
             yield "edges is empty"
         if not all(low < high for low, high in pairwise(self.edges)):
