@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from engine.errors import UserError, did_you_mean, fault, listing
+from engine.metric import MetricPlugin
 from engine.scorer import ScorerPlugin
 from engine.sink import SinkPlugin
 from engine.source import SourcePlugin
@@ -59,6 +60,7 @@ KINDS: Mapping[str, PluginKind] = MappingProxyType(
             PluginKind("source", "sources", SourcePlugin),
             PluginKind("sink", "sinks", SinkPlugin),
             PluginKind("scorer", "scorers", ScorerPlugin),
+            PluginKind("metric", "metrics", MetricPlugin),
         )
     }
 )
