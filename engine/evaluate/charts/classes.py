@@ -133,7 +133,7 @@ def confusion(rows: Scored) -> list[Chart]:
     return [
         Chart(
             "Confusion matrix",
-            f"What was decided for, of each true class: {'how many rows' if exact else 'the weight of the rows'}.",
+            f"What was decided for, of each true class: {'rows' if exact else 'weight of rows'}.",
             [
                 {
                     "type": "heatmap",
