@@ -102,7 +102,7 @@ def _texts(name: str, kind: Kind, values: Values, rows: IntArray) -> tuple[IntAr
     if kind is Kind.BOOLEAN:
         return codes, [None if x != x else "true" if x else "false" for x in found.tolist()]
     numbers = found[~np.isnan(found)]
-    if len(numbers) > MOST or (numbers != np.floor(numbers)).any():
+    if len(numbers) > MOST or not np.isfinite(numbers).all() or (numbers != np.floor(numbers)).any():
         raise DataError(
             f"by: {name!r} holds {len(numbers):,} different numbers; expected text, booleans, timestamps, "
             f"or at most {MOST} different whole numbers"
