@@ -196,3 +196,29 @@ def test_the_threshold_is_the_pipelines_own() -> None:
     assert found.metrics["recall"] == pytest.approx(oracle.recall_score(y, decided))
     assert np.array_equal(found.scored.decided, decided)
     assert evaluate(pipeline("margin"), table()).task.threshold == 0.0
+
+
+def test_on_flights() -> None:
+    """By the whole pipeline, some of whose flights have no arrival: each segment against scikit-learn."""
+    from engine.demo import read_flights
+
+    flights = read_flights()
+    flights = flights.take(pa.array(np.arange(0, flights.num_rows, 25)))
+    fitted = engine.fit(engine.compose(["pipeline=flights", "stages.model.rounds=5"]), flights)
+    found = evaluate(fitted, flights, by=["carrier", "origin"], inputs=Batches(flights, 1000))
+    scores = fitted.predict_many(flights)["score"].to_numpy().astype(float)
+    delay = flights["arr_delay"].to_numpy(zero_copy_only=False)
+    known = ~np.isnan(delay.astype(float))
+    assert (found.rows, found.unlabelled) == (known.sum(), (~known).sum())
+    assert found.metrics["auc"] == oracle.roc_auc_score(delay[known] >= 15, scores[known])
+    places = zip(flights["carrier"].to_pylist(), flights["origin"].to_pylist(), strict=True)
+    keys = np.array(["/".join(place) for place in places])
+    told = 0
+    for segment in found.segments:
+        own = known & (keys == "/".join(map(str, segment.values.values())))
+        if segment.values:
+            assert segment.rows == own.sum()
+            log_loss = oracle.log_loss(delay[own] >= 15, scores[own], labels=[False, True])
+            assert segment.metrics["log_loss"] == pytest.approx(log_loss, rel=1e-12)
+        told += segment.rows
+    assert told == found.rows

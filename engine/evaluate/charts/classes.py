@@ -159,8 +159,8 @@ def confusion(rows: Scored) -> list[Chart]:
                 }
             ],
             {
-                "xaxis": {"title": {"text": "decided for"}, **ticks},
-                "yaxis": {"title": {"text": "true"}, "autorange": "reversed", **ticks},
+                "xaxis": {"title": {"text": "decided for", "standoff": 16}, **ticks},
+                "yaxis": {"title": {"text": "true", "standoff": 16}, "autorange": "reversed", **ticks},
             },
             wide=len(names) > 12,
         )
