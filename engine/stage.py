@@ -47,6 +47,7 @@ from engine.learning import FitContext as FitContext
 from engine.learning import FitResult as FitResult
 from engine.learning import Learned as Learned
 from engine.learning import Part as Part
+from engine.metric import Objective as Objective
 from engine.option import OptionInfo as OptionInfo
 from engine.option import option as option
 from engine.option import option_info as option_info
@@ -378,6 +379,10 @@ class ScoreStage(Stage):
         ``number``: the value itself.
         """
         return Kind.NUMBER
+
+    def trained_for(self, learned: Learned) -> Objective:
+        """What the model was trained for, where its metrics follow from more than `predicts`."""
+        return Objective()
 
     def make_scorer(self, learned: Learned) -> Scorer:
         """The model, ready to score."""

@@ -11,11 +11,11 @@ import numpy as np
 
 from engine.errors import ModelError, UserError, did_you_mean, listing
 from engine.files import read_regular
-from engine.forest import parameters
+from engine.forest import parameters, ubjson
 from engine.forest.model import MOST_BYTES, Model, read_model
 from engine.registry import Registry
 from engine.schema import Column, Kind
-from engine.stage import FitContext, Learned, Scorer, ScoreStage, option, stage
+from engine.stage import FitContext, Learned, Objective, Scorer, ScoreStage, option, stage
 from engine.values import FloatArray, Values
 
 _BY_TARGET = {
@@ -166,6 +166,16 @@ class XGBoost(ScoreStage):
         if objective.startswith("multi:"):
             return Kind.CATEGORY
         return Kind.BOOLEAN if objective == "binary:logistic" else Kind.NUMBER
+
+    def trained_for(self, learned: Learned) -> Objective:
+        name = learned["objective"][0]
+        if name not in ("reg:quantileerror", "reg:tweedie"):
+            return Objective(name)
+        saved = np.asarray(learned["model"], np.uint8).tobytes()
+        if name == "reg:quantileerror":
+            return Objective(name, alphas=read_model(saved, "the model").alphas)
+        stated = ubjson.parse(saved)["learner"]["objective"]["tweedie_regression_param"]
+        return Objective(name, power=float(stated["tweedie_variance_power"]))
 
     def make_scorer(self, learned: Learned) -> Scorer:
         return self._scorer(np.asarray(learned["model"], np.uint8).tobytes(), "the model")

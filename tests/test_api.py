@@ -395,7 +395,7 @@ def test_evaluate_says_what_fit_said(pipeline: engine.Pipeline) -> None:
 
     found = evaluate(pipeline, labelled(), part="test")
     assert pipeline.fitted is not None
-    assert dict(found.metrics) == dict(pipeline.fitted.metrics)
+    assert dict(found.metrics).items() >= dict(pipeline.fitted.metrics).items()
     assert found.rows == pipeline.fitted.rows["test"]
     whole = evaluate(pipeline, labelled().drop_columns(["id"]))
     assert (whole.rows, whole.unlabelled, whole.rejected) == (150, 0, 0)
@@ -408,7 +408,7 @@ def test_evaluate_by_classes_that_are_numbers() -> None:
     config = FIT | {"stages": stages, "target": {"column": "c"}, "keep": []}
     rows = labelled().append_column("c", pa.array(np.arange(150) % 3))
     pipeline = engine.fit(Config(config), rows)
-    assert set(evaluate(pipeline, rows).metrics) == {"log_loss", "accuracy"}
+    assert list(evaluate(pipeline, rows).metrics)[:2] == ["log_loss", "accuracy"]
     for odd, shown in (([3, 4] * 75, "3, 4"), ([0.5, 1] * 75, "0.5"), ([-1, 1] * 75, "-1")):
         other = rows.set_column(rows.schema.names.index("c"), "c", pa.array(np.array(odd)))
         with pytest.raises(DataError) as caught:

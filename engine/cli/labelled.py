@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.types as pt
@@ -17,6 +18,47 @@ from engine.plan.plan import Plan
 from engine.runtime.io import Source, open_source
 
 _BATCH = 65_536
+
+
+@dataclass(frozen=True)
+class LabelledSource:
+    """A source that has what is learned.
+
+    Parameters
+    ----------
+    source : Source
+    inputs : tuple of str
+        The plan's inputs that are there.
+    named : tuple of str
+        The columns that keys of the config name.
+    """
+
+    source: Source
+    inputs: tuple[str, ...]
+    named: tuple[str, ...]
+
+    def table(self, columns: Iterable[str], progress: Progress) -> pa.Table:
+        """Some columns of all rows.
+
+        Raises
+        ------
+        DataError
+            They can't be read, or not put together.
+        """
+        return _table(self.source, list(dict.fromkeys(columns)), progress)
+
+    def batches(self, columns: Iterable[str], progress: Progress) -> Iterator[pa.RecordBatch]:
+        """The same rows, a batch at a time.
+
+        Raises
+        ------
+        DataError
+        """
+        done = 0
+        for batch in self.source.batches(list(dict.fromkeys(columns)), _BATCH):
+            yield batch
+            done += batch.num_rows
+            progress(done, self.source.rows or 0, "rows scored")
 
 
 def read_labelled(
@@ -45,6 +87,29 @@ def read_labelled(
     DataError
         The source can't be read, or lacks a column.
     """
+    labelled = open_labelled(plan, config, keys)
+    return labelled.table((*labelled.inputs, *labelled.named), progress), labelled.source.text
+
+
+def open_labelled(
+    plan: Plan, config: Config, keys: Sequence[str], more: Mapping[str, Sequence[str]] | None = None
+) -> LabelledSource:
+    """The source of labelled rows, its columns checked, nothing read yet.
+
+    Parameters
+    ----------
+    plan : Plan
+    config : Config
+    keys : sequence of str
+        As of `read_labelled`.
+    more : mapping of str to sequence of str
+        Further columns, by the key that names them.
+
+    Raises
+    ------
+    ConfigError
+    DataError
+    """
     if plan.target is None:
         note = "add target.column=NAME, or 'target.value=\"price > 10\"'"
         raise ConfigError([Mistake("target", "the pipeline doesn't say what is learned", (note,))])
@@ -53,12 +118,13 @@ def read_labelled(
         source.schema, str(source.path)
     )
     present = source.schema.names
-    wanted = dict.fromkeys(item.name for item in plan.inputs if item.name in present)
-    for key, columns in _named(plan).items():
-        if key in keys:
+    named: dict[str, None] = {}
+    for key, columns in {**_named(plan), **(more or {})}.items():
+        if key in keys or key in (more or {}):
             _check_there(key, columns, source)
-            wanted.update(dict.fromkeys(columns))
-    return _table(source, list(wanted), progress), source.text
+            named.update(dict.fromkeys(columns))
+    inputs = tuple(item.name for item in plan.inputs if item.name in present)
+    return LabelledSource(source, inputs, tuple(named))
 
 
 def _named(plan: Plan) -> dict[str, tuple[str, ...]]:

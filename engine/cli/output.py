@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+_NUMBER = re.compile(r"[-+0-9.,e]+|inf|-inf|–|undefined|[0-9,]+ \*")
+"""Cells that are set flush right."""
 
 
 def result(text: str) -> None:
@@ -50,6 +54,36 @@ def aligned(rows: Sequence[Sequence[str]], *, indent: int = 0, right: Sequence[i
         ]
         lines.append((" " * indent + "  ".join(cells)).rstrip())
     return "\n".join(lines)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells below a head (empty: without one); on a terminal with its lines drawn.
+
+    Below a head, columns of numbers are set flush right.
+    """
+    every = [list(head), *rows] if head else list(rows)
+    right = [i for i in range(len(head)) if all(_NUMBER.fullmatch(row[i].strip()) for row in rows)]
+    if not sys.stdout.isatty():
+        return aligned(
+            [[cell.rstrip() if i == 0 else cell for i, cell in enumerate(row)] for row in every], right=right
+        )
+    from io import StringIO
+
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=SIMPLE_HEAD, show_header=bool(head), pad_edge=False)
+    for i, cell in enumerate(every[0]):
+        drawn.add_column(Text(cell if head else ""), justify="right" if i in right else "left")
+    for row in rows:
+        drawn.add_row(*(Text(cell) for cell in row))  # no markup: cells come from data
+    width = Console().width
+    made = Console(file=StringIO(), width=width, force_terminal=True)
+    made.print(drawn)
+    assert isinstance(made.file, StringIO)
+    return made.file.getvalue().rstrip("\n")
 
 
 def metric_rows(metrics: Mapping[str, float]) -> list[list[str]]:

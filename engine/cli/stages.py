@@ -91,11 +91,15 @@ def describe(registry: Registry, name: str, kind: str = "stage") -> dict[str, An
         if not required(item):
             option["default"] = item.default_factory() if callable(item.default_factory) else item.default
         options.append({**option, **bounds, "change": change(info), "help": info.help})
+    measures = {}
+    if kind == "metric":
+        measures = {"tasks": list(cls.tasks), "greater_is_better": cls.greater_is_better}
     return {
         **_listed(registry, name, kind),
         "documentation": inspect.getdoc(cls) or "",
         "columns": _columns(cls),
         "options": options,
+        **measures,
     }
 
 
@@ -151,6 +155,9 @@ def _in_full(item: dict[str, Any]) -> str:
             if columns["required"]
             else f"  names, globs (temp_*) or kinds (numbers); left out: all of kind {kinds}"
         )
+    if item["plugin"] == "metric":
+        better = {True: "greater is better", False: "less is better", None: "neither way is better"}
+        lines += ["", "of", f"  {listing(item['tasks'])}; {better[item['greater_is_better']]}"]
     lines += ["", "options"]
     rows = [[*_option(option)] for option in item["options"]]
     lines.append(aligned(rows, indent=2) if rows else "  none")

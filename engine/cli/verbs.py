@@ -105,18 +105,24 @@ VERBS = (
     ),
     Verb(
         "evaluate",
-        "bundle + labelled source → metrics",
-        "bundle=PATH source.path=PATH [overrides]",
-        ("plugins", "bundle", "source", "experiment"),
+        "bundle + labelled source → metrics, overall and by segment, and a report with charts",
+        "bundle=PATH source.path=PATH [by=NAME] [report=PATH.html] [overrides]",
+        ("plugins", "bundle", "source", "experiment", "by", "metrics", "report"),
         (
             _BUNDLE,
             ("pipeline=NAME", "instead of a bundle, where nothing is to be learned"),
             _SOURCE,
             ("target.column=NAME", "another target than the pipeline's; or target.value=EXPRESSION"),
             ("split.part=test", "only this part, as fit splits; else all labelled rows"),
+            ("by=NAME", "the same for the rows of each value of a column; by=[carrier,origin] for each pair"),
+            ("metrics=[…]", "these metrics; default stands for those that fit the model"),
+            ("report=PATH.html", "metrics, segments and charts in one file"),
             _RUNTIME,
         ),
-        ("engine evaluate bundle=bundles/flights source.path=labelled.parquet --json",),
+        (
+            "engine evaluate bundle=bundles/flights source.path=labelled.parquet by=carrier",
+            "engine evaluate bundle=bundles/flights source.path=labelled.parquet report=flights.html",
+        ),
     ),
     Verb(
         "check",
@@ -168,7 +174,7 @@ VERBS = (
         ("plugins", "kind"),
         (
             ("NAME", "the stages to show in full"),
-            ("kind=KIND", "stage, source, sink or scorer: these alone; with a NAME: of this kind"),
+            ("kind=KIND", "stage, source, sink, scorer or metric: these alone; with a NAME: of this kind"),
             _PLUGINS,
         ),
         ("engine stages", "engine stages clip", "engine stages csv kind=source", "engine stages --json"),

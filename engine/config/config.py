@@ -17,7 +17,7 @@ RUN_KEYS = (
 )  # fmt: skip
 """Root keys that say where and how a verb runs."""
 
-VERB_KEYS = ("kernel", "profile", "by", "row", "version", "kind", "a", "b", "gate")
+VERB_KEYS = ("kernel", "profile", "by", "metrics", "report", "row", "version", "kind", "a", "b", "gate")
 """Root keys of single verbs."""
 
 ROOT_KEYS = PIPELINE_KEYS + RUN_KEYS + VERB_KEYS

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
+from numpy.typing import NDArray
 
 from engine.decode import TableDecoder, json_cells
 from engine.decode.arrow import fits, is_text, plain_type
 from engine.errors import DataError, did_you_mean, listing
 from engine.schema import Input, Kind
-from engine.values import NAT, Categories, Values
+from engine.values import NAT, Categories, FloatArray, IntArray, Values
 
 
 def read_columns(
@@ -63,6 +64,46 @@ def read_columns(
         values = decoded.columns[name]
         found[name] = (kind, values)
     return found
+
+
+def read_weights(
+    name: str, table: pa.Table, known: Mapping[str, Kind], used: NDArray[Any], *, text: bool
+) -> FloatArray:
+    """What each row weighs, ``(n,)``; it is looked at in the rows ``used``.
+
+    Raises
+    ------
+    DataError
+        A weight is missing, infinite or negative.
+    """
+    kind, values = read_columns(table, [name], known, text=text, where="weight")[name]
+    if isinstance(values, Categories) or kind is Kind.TIMESTAMP:
+        raise DataError(f"weight: {name!r} is a {kind}; expected a number")
+    if not (np.isfinite(values[used]).all() and (values[used] >= 0).all()):
+        raise DataError(
+            f"weight: {name!r} has missing, infinite or negative values; expected numbers from 0 up"
+        )
+    return np.asarray(values, np.float64)
+
+
+def read_groups(
+    name: str, table: pa.Table, known: Mapping[str, Kind], used: NDArray[Any], *, text: bool
+) -> IntArray:
+    """The number of each row's group, ``(n,)``, likewise.
+
+    Raises
+    ------
+    DataError
+        A row has no group.
+    """
+    _, values = read_columns(table, [name], known, text=text, where="group")[name]
+    gone = int(is_missing(values)[used].sum())
+    if gone:
+        raise DataError(
+            f"group: {name!r} is missing in {gone:,} of {len(used):,} labelled rows; each row needs its group"
+        )
+    flat = values.codes if isinstance(values, Categories) else values
+    return np.unique(flat, return_inverse=True)[1].astype(np.int64)
 
 
 def _kind_of(table: pa.Table, name: str, *, text: bool, where: str) -> Kind:

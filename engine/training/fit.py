@@ -18,14 +18,15 @@ from engine.expr.derived import InputKey, column_of, source_of
 from engine.expr.walk import leaves
 from engine.fitted import Fitted
 from engine.golden import golden_rows
+from engine.metric import Scored
 from engine.pipeline import Pipeline
 from engine.plan.check import check
 from engine.plan.plan import Plan
 from engine.schema import Column, Kind
 from engine.stage import NOTHING, ScoreStage
-from engine.training.columns import is_missing, read_columns
+from engine.training.columns import read_columns, read_groups, read_weights
 from engine.training.learn import Progress, Seen, TrainingData, learn
-from engine.training.metrics import evaluate_scores
+from engine.training.metrics import OF_FIT, load_metrics, measure, task_of
 from engine.training.profile import profile
 from engine.training.split import Parts, split_rows
 from engine.training.target import Labels, read_target
@@ -94,11 +95,11 @@ def fit_plan(
     )
     learned, seen = learn(plan, data, progress)
     pipeline = Pipeline(plan, learned, None, overrides, interpreted=interpreted)
-    fitted = _report(pipeline, table, decoded.columns, labels, parts, seen, text)
+    fitted = _report(pipeline, table, decoded.columns, labels, parts, extra, seen, text)
     return Pipeline(plan, learned, fitted, overrides, interpreted=interpreted)
 
 
-def label(plan: Plan, table: pa.Table, *, text: bool) -> tuple[Labels, Parts, dict[str, Any]]:
+def label(plan: Plan, table: pa.Table, *, text: bool) -> tuple[Labels, Parts, Mapping[str, Any]]:
     """The target, the parts, and weight and group of a labelled table."""
     kinds = {item.name: item.kind for item in plan.inputs}
     labels = read_target(plan.target, table, kinds, text=text)
@@ -109,36 +110,12 @@ def label(plan: Plan, table: pa.Table, *, text: bool) -> tuple[Labels, Parts, di
         )[plan.split.column]
     seed = plan.seed if plan.split.seed is None else plan.split.seed
     parts = split_rows(plan.split, labels.known, column, seed)
-    extra: dict[str, Any] = {"weight": None, "group": None}
-    used = np.concatenate([parts.train, parts.valid])
-    if plan.weight:
-        extra["weight"] = _weights(
-            read_columns(table, [plan.weight], kinds, text=text, where="weight")[plan.weight],
-            plan.weight,
-            used,
-        )
-    if plan.group:
-        _, values = read_columns(table, [plan.group], kinds, text=text, where="group")[plan.group]
-        gone = int(is_missing(values)[used].sum())
-        if gone:
-            raise DataError(
-                f"group: {plan.group!r} is missing in {gone:,} of the {len(used):,} rows of train and valid; "
-                "each row needs its group"
-            )
-        flat = values.codes if isinstance(values, Categories) else values
-        extra["group"] = np.unique(flat, return_inverse=True)[1].astype(np.int64)
+    used = np.concatenate([parts.train, parts.valid, parts.test])
+    extra = {
+        "weight": read_weights(plan.weight, table, kinds, used, text=text) if plan.weight else None,
+        "group": read_groups(plan.group, table, kinds, used, text=text) if plan.group else None,
+    }
     return labels, parts, extra
-
-
-def _weights(column: tuple[Kind, Values], name: str, used: np.ndarray[Any, Any]) -> FloatArray:
-    kind, values = column
-    if isinstance(values, Categories) or kind is Kind.TIMESTAMP:
-        raise DataError(f"weight: {name!r} is a {kind}; expected a number")
-    if not (np.isfinite(values[used]).all() and (values[used] >= 0).all()):
-        raise DataError(
-            f"weight: {name!r} has missing, infinite or negative values; expected numbers from 0 up"
-        )
-    return np.asarray(values, np.float64)
 
 
 def score_columns(pipeline: Pipeline) -> list[str]:
@@ -212,6 +189,7 @@ def _report(
     columns: Mapping[str, Values],
     labels: Labels,
     parts: Parts,
+    extra: Mapping[str, Any],
     seen: Seen,
     text: bool,
 ) -> Fitted:
@@ -225,7 +203,11 @@ def _report(
         if held is parts.test:
             left["test"] = len(passing)
         held = passing
-        metrics = evaluate_scores(predicted(pipeline), labels.y[held], scores, score_columns(pipeline))
+        task = task_of(pipeline, labels.y[held])
+        weight, group = (None if extra[key] is None else extra[key][held] for key in ("weight", "group"))
+        metrics = measure(
+            Scored(task, labels.y[held], scores, weight, group), load_metrics(OF_FIT[task.kind])
+        )
     elif pipeline.layout.refusals and held is parts.test:
         refused = _answered(pipeline, columns, held)[1]
         left["test"] = int(np.count_nonzero(refused == -1))

@@ -1,89 +1,159 @@
-"""How good scores are, by scikit-learn."""
+"""How good scores are: what they are of, which metrics fit, and what these say."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.errors import UserError, fault
+from engine.metric import MetricPlugin, Scored, Task
+from engine.pipeline import Pipeline
+from engine.registry import Registry
 from engine.schema import Kind
+from engine.stage import NOTHING, ScoreStage
 from engine.values import FloatArray
 
+METRICS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "binary": (
+            "auc", "average_precision", "log_loss", "brier", "ece", "accuracy", "precision", "recall", "f1",
+        ),
+        "margin": ("auc", "average_precision", "accuracy", "precision", "recall", "f1"),
+        "decision": ("accuracy", "precision", "recall", "f1"),
+        "classes": ("log_loss", "accuracy", "f1_macro", "auc_ovr", "brier", "ece"),
+        "class": ("accuracy", "f1_macro"),
+        "number": ("rmse", "mae", "mape", "r2"),
+        "quantiles": ("pinball", "below", "coverage"),
+        "counts": ("poisson_deviance", "rmse", "mae", "r2"),
+        "gamma": ("gamma_deviance", "rmse", "mae", "mape", "r2"),
+        "tweedie": ("tweedie_deviance", "rmse", "mae", "r2"),
+        "ranking": ("ndcg", "map"),
+        "survival": ("concordance",),
+    }
+)  # fmt: skip
+"""The metrics of each task, the one that says most first."""
 
-def evaluate_scores(
-    kind: Kind, y: FloatArray, scores: NDArray[np.float64], names: Sequence[str]
-) -> Mapping[str, float]:
-    """The metrics that fit what a model predicts.
+OF_FIT: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        **METRICS,
+        "binary": ("auc", "average_precision", "log_loss", "brier"),
+        "classes": ("log_loss", "accuracy"),
+        "number": ("rmse", "mae", "r2"),
+    }
+)
+"""Those that a fit reports, and a bundle keeps."""
+
+_BY_OBJECTIVE = {
+    "binary:logistic": "binary",
+    "binary:logitraw": "margin",
+    "binary:hinge": "decision",
+    "multi:softprob": "classes",
+    "multi:softmax": "class",
+    "reg:quantileerror": "quantiles",
+    "count:poisson": "counts",
+    "reg:gamma": "gamma",
+    "reg:tweedie": "tweedie",
+    "rank:ndcg": "ranking",
+    "rank:map": "ranking",
+    "rank:pairwise": "ranking",
+    "survival:cox": "survival",
+    "survival:aft": "survival",
+}
+
+
+def task_of(pipeline: Pipeline, y: FloatArray) -> Task:
+    """What the last model's scores are of.
 
     Parameters
     ----------
-    kind : Kind
-        What the scores are of (`engine.stage.ScoreStage.predicts`).
+    pipeline : Pipeline
     y : float64 array, shape (n,)
-        0 or 1, the class's index, or the number.
-    scores : float64 array, shape (n, k)
-    names : sequence of str
-        Of the score columns.
-
-    Returns
-    -------
-    mapping of str to float
-        boolean: ``auc``, ``average_precision``, ``log_loss``, ``brier``; category: ``log_loss``,
-        ``accuracy``; number: ``rmse``, ``mae``, ``r2``, for each column where there are several. A metric
-        that these rows don't define (AUC of a single class) is NaN, and so is each where a score is infinite.
+        The targets: a probability of what is neither 0 nor 1 is taken as a number.
     """
-    if not np.isfinite(scores).all():  # a model may overflow; scikit-learn takes finite numbers only
-        found = evaluate_scores(kind, y, np.zeros_like(scores), names)
-        return dict.fromkeys(found, np.nan)
-    if kind is Kind.BOOLEAN and not ((y == 0) | (y == 1)).all():
-        kind = Kind.NUMBER
-    if kind is Kind.BOOLEAN:
-        found = _of_probability(y, scores[:, 0])
-    elif kind is Kind.CATEGORY:
-        found = _of_classes(y, scores)
-    elif scores.shape[1] == 1:
-        found = _of_numbers(y, scores[:, 0])
-    else:
-        found = {
-            f"{metric}_{name}": value
-            for i, name in enumerate(names)
-            for metric, value in _of_numbers(y, scores[:, i]).items()
-        }
-    return {name: float(value) for name, value in found.items()}
+    point = pipeline.trace.scores[-1]
+    stage, learned = pipeline.plan.stage(point.label).stage, pipeline.learned.get(point.label, NOTHING)
+    assert isinstance(stage, ScoreStage)
+    objective = stage.trained_for(learned)
+    columns = tuple(column.name for column in point.columns)
+    by_kind = {Kind.BOOLEAN: "binary", Kind.CATEGORY: "classes" if len(columns) > 1 else "class"}
+    kind = _BY_OBJECTIVE.get(objective.name) or by_kind.get(stage.predicts(learned), "number")
+    if kind in ("binary", "margin", "decision") and not ((y == 0) | (y == 1)).all():
+        kind = "number"
+    return Task(
+        kind,
+        columns,
+        classes=tuple(learned.get("classes", ())),
+        alphas=objective.alphas,
+        power=objective.power,
+        threshold=_threshold(pipeline, point.label, columns[0], 0.0 if kind == "margin" else 0.5),
+        reversed=objective.name == "survival:aft",
+    )
 
 
-def _of_probability(y: FloatArray, p: FloatArray) -> dict[str, float]:
-    from sklearn import metrics
-
-    both = len(np.unique(y)) == 2
-    return {
-        "auc": metrics.roc_auc_score(y, p) if both else np.nan,
-        "average_precision": metrics.average_precision_score(y, p) if both else np.nan,
-        "log_loss": metrics.log_loss(y, p, labels=[0, 1]),
-        "brier": metrics.brier_score_loss(y, p, pos_label=1),
-    }
-
-
-def _of_classes(y: FloatArray, scores: NDArray[np.float64]) -> dict[str, float]:
-    from sklearn import metrics
-
-    if scores.shape[1] == 1:
-        return {"accuracy": metrics.accuracy_score(y, scores[:, 0])}
-    # float32 probabilities sum to one only roughly
-    totals = scores.sum(axis=1, keepdims=True)
-    shares = scores / np.where(totals > 0, totals, 1.0)
-    return {
-        "log_loss": metrics.log_loss(y, shares, labels=list(range(scores.shape[1]))),
-        "accuracy": metrics.accuracy_score(y, scores.argmax(axis=1)),
-    }
+def _threshold(pipeline: Pipeline, model: str, column: str, default: float) -> float:
+    """Where the first ``threshold`` stage behind a model decides on its score."""
+    behind = False
+    for planned in pipeline.plan.stages:
+        chosen = planned.columns and all(fnmatchcase(column, pattern) for pattern in planned.columns)
+        if behind and planned.stage.use == "threshold" and chosen:
+            return float(getattr(planned.stage, "at", default))
+        behind = behind or planned.label == model
+    return default
 
 
-def _of_numbers(y: FloatArray, p: FloatArray) -> dict[str, float]:
-    from sklearn import metrics
+def load_metrics(names: Sequence[str], registry: Registry | None = None) -> list[MetricPlugin]:
+    """The metrics of these names.
 
-    return {
-        "rmse": metrics.root_mean_squared_error(y, p),
-        "mae": metrics.mean_absolute_error(y, p),
-        "r2": metrics.r2_score(y, p) if len(y) > 1 else np.nan,
-    }
+    Raises
+    ------
+    PluginError
+        There is none of a name, or it can't be imported.
+
+    Examples
+    --------
+    >>> load_metrics(["auc", "brier"])
+    [AUC(), Brier()]
+    """
+    registry = registry or Registry()
+    return [registry.load(name, "metric")() for name in names]
+
+
+def measure(rows: Scored, metrics: Sequence[MetricPlugin]) -> dict[str, float]:
+    """What metrics say of some rows, by name; NaN where the rows don't define it.
+
+    Rows of weight 0 are left out. Where a score is not finite, as that of a model that overflows, each value
+    is NaN. A metric of each column is called ``rmse_score_q0.1`` where there are several.
+
+    Examples
+    --------
+    >>> rows = Scored(Task("number"), np.array([1.0, 2.0]), np.array([[1.0], [4.0]]))
+    >>> measure(rows, load_metrics(["mae", "r2"]))
+    {'mae': 1.0, 'r2': -7.0}
+    """
+    if rows.weight is not None and not rows.weight.all():
+        rows = rows.take(rows.weight > 0)
+    found: dict[str, float] = {}
+    for metric in metrics:
+        if not metric.by_column or len(rows.task.columns) == 1:
+            found[metric.use] = _value(metric, rows)
+            continue
+        for place, name in enumerate(rows.task.columns):
+            found[f"{metric.use}_{name}"] = _value(metric, rows.column(place))
+    return found
+
+
+def _value(metric: MetricPlugin, rows: Scored) -> float:
+    if not len(rows) or not rows.finite.all():
+        return np.nan
+    try:
+        return float(metric.measure(rows))
+    except Exception as error:
+        if metric.use in _BUILT_IN:
+            raise  # a bug of the engine's, which is told as one
+        raise UserError(f"the metric {metric.use!r} fails: {fault(error)}") from error
+
+
+_BUILT_IN = frozenset(name for names in METRICS.values() for name in names)

@@ -118,10 +118,11 @@ def refused(run: Run, *argv: str) -> str:
             id="root key",
         ),
         pytest.param(
-            (*FIT, "kernel=true", "by=id"),
-            "2 mistakes in the config:\n\n"
+            (*FIT, "kernel=true", "by=id", "gate=1"),
+            "3 mistakes in the config:\n\n"
             "kernel: engine fit doesn't take 'kernel'\n  taken by: explain\n\n"
-            "by: engine fit doesn't take 'by'\n  it isn't built yet: no verb takes it\n",
+            "by: engine fit doesn't take 'by'\n  taken by: evaluate\n\n"
+            "gate: engine fit doesn't take 'gate'\n  it isn't built yet: no verb takes it\n",
             id="keys of other verbs",
         ),
         pytest.param(

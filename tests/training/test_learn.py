@@ -174,9 +174,7 @@ def test_groups_reach_a_ranking_model() -> None:
     assert str(caught.value) == "stages.m: objective 'rank:ndcg' needs the config's 'group'"
     with pytest.raises(DataError) as caught:
         engine.fit(config(stages, group="g"), table(g=pa.array([None] + [1] * 199)))
-    assert str(caught.value) == (
-        "group: 'g' is missing in 1 of the 160 rows of train and valid; each row needs its group"
-    )
+    assert str(caught.value) == ("group: 'g' is missing in 1 of 200 labelled rows; each row needs its group")
 
 
 def test_values_that_an_input_refuses() -> None:
