@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
+import sys
 from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from types import MappingProxyType
@@ -20,7 +22,7 @@ from hypothesis import strategies as st
 from engine.decode import RowDecoder, TableDecoder, scalar
 from engine.errors import DataError, RowError
 from engine.schema import POLICIES, Input, Kind
-from engine.values import NAT, Categories, Values
+from engine.values import FIRST, MISSING, NAT, UNKNOWN, Categories, Values
 
 INPUTS = (Input("n", Kind.NUMBER), Input("c", Kind.CATEGORY), Input("t", Kind.TIMESTAMP))
 VOCABULARY = ("", "a", "b", "é")
@@ -570,3 +572,35 @@ def test_any_number_of_inputs(needed: list[str]) -> None:
     decoder = RowDecoder(INPUTS, needed, {"c": VOCABULARY})
     assert decoder.decode({"n": 2, "c": "a"}) == {name: {"n": 2.0, "c": 3}[name] for name in needed}
     assert len(decoder.pack({})) == 8 * len(needed)
+
+
+def test_threads_with_dictionaries_of_their_own() -> None:
+    """A decoder remembers the last dictionary it saw: a thread must not take another's for its own."""
+    rng = np.random.default_rng(0)
+    texts = [f"text {i}" for i in range(4000)]
+    known = tuple(sorted(texts[:3000]))
+    place = {text: FIRST + i for i, text in enumerate(known)}
+    codes = {None: MISSING} | {text: place.get(text, UNKNOWN) for text in texts}
+    decoder = TableDecoder([Input("k", Kind.CATEGORY)], None, {"k": known})
+    stored = TableDecoder([Input("k", Kind.CATEGORY)], None, {"k": known}, as_stored=["k"])
+    tables = []
+    for order in [rng.permutation(texts).tolist() for _ in range(3)] * 8:
+        indices = pa.array(rng.integers(0, len(texts) + 1, 50), pa.int32(), mask=rng.random(50) < 0.1)
+        # made anew for each, so that they have to be compared, which lets other threads run
+        tables.append(pa.table({"k": pa.DictionaryArray.from_arrays(indices, pa.array([*order, None]))}))
+    expected = [[codes[text] for text in table["k"].to_pylist()] for table in tables]
+
+    def decode(number: int) -> tuple[list[int], list[int]]:
+        found = decoder.decode(tables[number]).columns["k"]
+        assert isinstance(found, Categories)
+        return found.codes.tolist(), stored.decode(tables[number]).stored["k"].plain().tolist()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        numbers = rng.integers(0, len(tables), 1500).tolist()
+        with ThreadPoolExecutor(8) as pool:
+            for number, found in zip(numbers, pool.map(decode, numbers), strict=True):
+                assert found == (expected[number], expected[number])
+    finally:
+        sys.setswitchinterval(interval)

@@ -202,6 +202,8 @@ def test_kept_columns_of_any_type_go_with_their_rows() -> None:
         ),
         pa.DictionaryArray.from_arrays(pa.array([1, 0, None]), pa.array(["q", "r"], pa.string_view())),
         pa.array([["a"], None, ["b"]], pa.list_(pa.string_view())),
+        pa.array([["a"], None, ["b"]], pa.list_view(pa.string())),
+        pa.array([b"a", None, b"a text of more than twelve bytes"], pa.binary_view()),
         pa.ExtensionArray.from_storage(
             pa.json_(pa.string_view()), pa.array(["1", "2", "3"], pa.string_view())
         ),
@@ -218,6 +220,35 @@ def test_kept_columns_of_any_type_go_with_their_rows() -> None:
         assert out.column("e").to_pylist() == [values[2]]
         out, _ = pipeline.predict_many(table.slice(1, 1), rejects=True)
         assert out.column("e").type == extra.type and not out.num_rows
+
+
+def test_rows_of_views_are_rejected_as_rows_of_text_are() -> None:
+    long = "a text of more than twelve bytes"
+    inputs = {
+        "k": {"kind": "category", "unknown": "reject", "missing": "reject"},
+        "s": {"kind": "text", "missing": "reject"},
+        "n": "number",
+    }
+    stages = {"s": CLIP["s"], "hot": {"use": "onehot", "columns": ["k"], "categories": {"k": ["a", long]}}}
+    pipeline = built(stages, inputs, keep=["k", "s"], outputs=["k_a", f"k_{long}"])
+    texts = {
+        "k": pa.array(["a", "other", None, long, "a", long] * 50),
+        "s": pa.array(["x", "y", "z", long, None, "w"] * 50),
+    }
+    table = pa.table({**texts, "n": [1.0] * 300})
+    expected, rejected = pipeline.predict_many(table, rejects=True)
+    assert rejected["code"].to_pylist()[:3] == ["unknown", "missing", "missing"]
+    assert expected.num_rows == 150
+    views = pa.table({**{name: text.cast(pa.string_view()) for name, text in texts.items()}, "n": table["n"]})
+    for found, bad in (
+        pipeline.predict_many(views, rejects=True),
+        pipeline.predict_many(pa.concat_tables([views.slice(0, 7), views.slice(7)]), rejects=True),
+    ):
+        assert found.to_pylist() == expected.to_pylist()
+        assert found.schema.field("s").type == pa.string_view()
+        assert bad.equals(rejected)
+    found, bad = pipeline.predict_many(views.slice(1, 2), rejects=True)
+    assert not found.num_rows and bad["row"].to_pylist() == [0, 1]
 
 
 def test_kept_cells_that_are_no_utf8_reject_their_rows() -> None:

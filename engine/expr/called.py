@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.expr.reached import CallError, name_of, python_function, reached
+from engine.expr.reached import CallError, dispatchers, name_of, python_function, reached
 
 _MOST_SAID = 300
 """Characters of what numba says."""
@@ -93,10 +93,17 @@ def describe(function: Any, arity: int) -> Called:
 
 
 def lowered(function: Any) -> Any:
-    """The function as kernels and the interpreter call it: division by zero is IEEE's, no error."""
+    """The function as kernels and the interpreter call it: division by zero is IEEE's, no error.
+
+    So it is in the functions that it calls, which may have been compiled for somebody else before.
+    """
     import numba
 
     plain = getattr(function, "py_func", function)
+    for inner in dispatchers(plain):
+        if inner.targetoptions.get("error_model") != "numpy":
+            inner.targetoptions["error_model"] = "numpy"
+            inner.recompile()
     return numba.njit(error_model="numpy", nogil=True)(plain)
 
 

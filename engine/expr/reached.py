@@ -65,27 +65,46 @@ def reached(function: FunctionType) -> Iterator[bytes]:
     CallError
         It reads something that can't be followed.
     """
+    yield b"source" + _source(function)
+    for plain, name, value in _followed(function):
+        _refuse_otherwise_rounded(value, plain)
+        inner = python_function(value)
+        if inner is not None:
+            if not _is_librarys(inner):
+                yield b"source" + _source(inner)
+            continue
+        text = _value(value)
+        if text is None:
+            raise CallError(
+                f"call: {name_of(plain)} reads {name}, which is {_kind(value)}: {_UNNOTICED}\n"
+                f"  give it as an argument, or make it {_FOLLOWED}"
+            )
+        yield f"{name_of(plain)} {name} ".encode() + text
+
+
+def dispatchers(function: FunctionType) -> list[Any]:
+    """The functions compiled by numba that a function calls, and those that these call."""
+    return [value for _, _, value in _followed(function) if hasattr(value, "targetoptions")]
+
+
+def _followed(function: FunctionType) -> Iterator[tuple[FunctionType, str, Any]]:
+    """What a function reads, and every function that it calls: who reads it, as what, and the value."""
     seen: set[FunctionType] = set()
     waiting = [function]
     while waiting:
         plain = waiting.pop()
-        if plain in seen or _root(plain.__module__) in _LIBRARIES:
+        if plain in seen:
             continue
         seen.add(plain)
-        yield b"source" + _source(plain)
         for name, value in _read(plain):
-            _refuse_otherwise_rounded(value, plain)
+            yield plain, name, value
             inner = python_function(value)
-            if inner is not None:
+            if inner is not None and not _is_librarys(inner):
                 waiting.append(inner)
-                continue
-            text = _value(value)
-            if text is None:
-                raise CallError(
-                    f"call: {name_of(plain)} reads {name}, which is {_kind(value)}: {_UNNOTICED}\n"
-                    f"  give it as an argument, or make it {_FOLLOWED}"
-                )
-            yield f"{name_of(plain)} {name} ".encode() + text
+
+
+def _is_librarys(function: FunctionType) -> bool:
+    return _root(function.__module__) in _LIBRARIES
 
 
 def _root(module: str | None) -> str:

@@ -20,9 +20,6 @@ _FILES = {
     "tests/test_pipeline.py": "project/test_pipeline.py.txt",
 }
 
-_OWN = {"plugins/steps.py": {"name": "steps"}}
-"""Where a file's own name takes the place of the project's."""
-
 
 def new_project(name: str, where: Path) -> Begun:
     """Write a project's folder.

@@ -200,6 +200,24 @@ def test_what_cannot_be_compiled_is_the_users_mistake(what: str, said: str, wron
         assert len(text) < 600
 
 
+@numba.njit  # type: ignore[untyped-decorator]
+def _part(x: float, y: float) -> float:
+    return x / y
+
+
+@numba.njit  # type: ignore[untyped-decorator]
+def _parts(x: float, y: float) -> float:
+    return _part(x, y) + _part(y, x)
+
+
+def test_who_compiled_a_function_before_is_no_matter() -> None:
+    with pytest.raises(ZeroDivisionError):
+        _part(1.0, 0.0)
+    x = Expr.input("x", Kind.NUMBER)
+    (found,) = interpret([call(_parts, x, 2.0)], {("input", "x"): np.array([0.0, 1.0, -0.0])}, 3)
+    np.testing.assert_array_equal(found, [math.inf, 2.5, -math.inf])
+
+
 def _plain(x: float) -> float:
     return x
 

@@ -47,6 +47,10 @@ def groups(sizes: list[int], seed: int = 0) -> pa.Table:
     return pa.table({"a": a, "b": rng.normal(size=rows), "k": pa.array(keys, pa.string())})
 
 
+def exact(column: pa.ChunkedArray) -> list[str]:
+    return [float(x).hex() for x in column.to_pylist()]
+
+
 def by_hand(table: pa.Table) -> pa.Table:
     """Each group on its own: what the whole must be equal to."""
     runs = [list(found) for _, found in itertools.groupby(table.to_pylist(), key=lambda row: row["k"])]
@@ -162,6 +166,28 @@ def test_groups_that_no_output_needs(tmp_path: Path) -> None:
     sink = open_sink({"path": str(tmp_path / "out.parquet")})
     source = open_source({"path": str(tmp_path / "rows.parquet")})
     assert run_batch(pipeline, source, sink, batch_rows=4).rows_out == 18
+
+
+def test_groups_of_two_inputs_of_which_one_is_needed(tmp_path: Path) -> None:
+    """What nobody needs is neither grouped by nor read: its values need not come together."""
+    table = groups([5, 1, 3, 7]).append_column("other", pa.array([1.0, 2.0] * 8))
+    inputs = {"a": "number", "b": "number", "k": "category", "other": "number"}
+    unneeded = {"use": "kind_share", "columns": ["a"], "by": "other", "prefix": "other"}
+    stages = {"twice": STAGE["twice"], "share": STAGE["share"], "unneeded": unneeded}
+    both = build(config_of(stages, inputs))
+    by = STAGE["share"]["by"]
+    assert set(both.groups) == {by, "other"}
+    with pytest.raises(DataError):
+        both.predict_many(table)
+    pipeline = build(config_of(stages, inputs, outputs=["group_share"]))
+    assert pipeline.groups == (by,) and "other" not in pipeline.reads
+    alone = build(config_of({label: stages[label] for label in ("twice", "share")}, inputs))
+    expected = alone.predict_many(table)
+    assert exact(pipeline.predict_many(table)["group_share"]) == exact(expected["group_share"])
+    pq.write_table(table, tmp_path / "rows.parquet")
+    source, sink = (str(tmp_path / f"{name}.parquet") for name in ("rows", "out"))
+    run_batch(pipeline, open_source({"path": source}), open_sink({"path": sink}), batch_rows=4)
+    assert exact(pq.read_table(sink)["group_share"]) == exact(expected["group_share"])
 
 
 def training(**more: Any) -> Any:

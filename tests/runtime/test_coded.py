@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -115,3 +116,81 @@ def test_csv_and_rejects(pipeline: Pipeline, tmp_path: Path) -> None:
     lines = (tmp_path / "out.csv").read_text().splitlines()
     assert len(lines) == 1 + good.num_rows
     assert lines[2].split(",")[1].strip('"') == good["shop"][1].as_py()
+
+
+def with_nulls_within(texts: list[str | None], unused: int = 3) -> pa.DictionaryArray:
+    """Text in a dictionary that holds a null, too, and texts that no row has; some rows have no index."""
+    dictionary: list[str | None] = [f"unused {i}" for i in range(unused)]
+    dictionary += [None, *dict.fromkeys(text for text in texts if text is not None)]
+    places = {text: i for i, text in enumerate(dictionary)}
+    indices = [places[text] if text is not None or i % 2 else None for i, text in enumerate(texts)]
+    return pa.DictionaryArray.from_arrays(pa.array(indices, pa.int32()), pa.array(dictionary))
+
+
+@pytest.mark.parametrize("sink", ["out.parquet", "out.csv", "out.arrow"])
+@pytest.mark.parametrize("plain_first", [False, True])
+def test_dictionaries_with_a_null_within(
+    pipeline: Pipeline, sink: str, plain_first: bool, tmp_path: Path
+) -> None:
+    """Arrow's files may hold such; each file has another dictionary, and one has none."""
+    (tmp_path / "in").mkdir()
+    plain = [table(i * ROWS).slice(0, 700) for i in range(3)]
+    for number, part in enumerate(plain):
+        if number != (0 if plain_first else 2):
+            for name, unused in (("shop", 3), ("colour", number)):
+                place = part.schema.names.index(name)
+                part = part.set_column(place, name, with_nulls_within(part[name].to_pylist(), unused))
+        with pa.ipc.new_file(str(tmp_path / "in" / f"{number}.arrow"), part.schema) as writer:
+            writer.write_table(part)
+    written = tmp_path / sink
+    run_batch(
+        pipeline,
+        open_source({"path": str(tmp_path / "in")}),
+        open_sink({"path": str(written)}),
+        threads=2,
+        batch_rows=300,
+    )
+    names = ["id", "shop", "colour"]
+    found = pa.Table.from_batches(open_source({"path": str(written)}).batches(names, 10_000))
+    assert found.to_pylist() == pa.concat_tables(plain).select(names).to_pylist()
+
+
+class Held:
+    """Rows in memory, of which some batches come with dictionaries, though the schema says text."""
+
+    path, text, rows = Path("held"), False, None
+
+    def __init__(self, batches: list[pa.RecordBatch], schema: pa.Schema) -> None:
+        self.schema, self._batches = schema, batches
+
+    def files(self) -> tuple[Path, ...]:
+        return ()
+
+    def place(self, row: int) -> str:
+        return f"held, row {row}"
+
+    def batches(
+        self, columns: Sequence[str] | None, batch_rows: int, coded: Collection[str] = ()
+    ) -> Iterator[pa.RecordBatch]:
+        yield from (batch.select(columns) if columns else batch for batch in self._batches)
+
+
+@pytest.mark.parametrize("sink", ["out.parquet", "out.csv"])
+@pytest.mark.parametrize("mixed", [False, True])
+def test_a_source_whose_dictionaries_hold_a_null(
+    pipeline: Pipeline, sink: str, mixed: bool, tmp_path: Path
+) -> None:
+    plain = [table(i * ROWS).slice(0, 500) for i in range(5)]
+    batches = []
+    for number, part in enumerate(plain):
+        (batch,) = part.combine_chunks().to_batches()
+        if not mixed or number != 2:
+            shops = part["shop"].to_pylist()
+            coded = with_nulls_within(shops) if number % 2 else pa.array(shops).dictionary_encode()
+            batch = batch.set_column(batch.schema.names.index("shop"), "shop", coded)
+        batches.append(batch)
+    written = tmp_path / sink
+    run_batch(pipeline, Held(batches, plain[0].schema), open_sink({"path": str(written)}), threads=2)
+    names = ["id", "shop", "colour"]
+    found = pa.Table.from_batches(open_source({"path": str(written)}).batches(names, 10_000))
+    assert found.to_pylist() == pa.concat_tables(plain).select(names).to_pylist()

@@ -7,7 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
 
 from engine.runtime.io.files import reading, writing
 
@@ -45,7 +48,8 @@ class IpcReader:
                 found = iter(opened)
             for batch in found:
                 batch.validate(full=True)
-                yield batch
+                columns = [_without_null_texts(column) for column in batch.columns]
+                yield pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 
 @contextmanager
@@ -57,8 +61,21 @@ def _open(file: Path) -> Iterator[Any]:
             yield opened
 
 
+def _without_null_texts(column: pa.Array) -> pa.Array:
+    """A dictionary without the null that it may hold: its rows are null by themselves, as everywhere else."""
+    if not pt.is_dictionary(column.type) or not column.dictionary.null_count:
+        return column
+    there = column.dictionary.is_valid().to_numpy(zero_copy_only=False)
+    places = pa.array(np.cumsum(there) - 1, column.type.index_type, mask=~there)
+    return pa.DictionaryArray.from_arrays(
+        places.take(column.indices), column.dictionary.drop_null(), ordered=column.type.ordered
+    )
+
+
 class IpcPart:
     """Writes one Arrow IPC file, compressed by LZ4.
+
+    A file has one dictionary for each column, which may grow from batch to batch.
 
     Parameters
     ----------
@@ -71,14 +88,29 @@ class IpcPart:
         self._schema = schema
         with writing(file):
             self._handle = pa.OSFile(str(file), "wb")
-            self._writer = pa.ipc.new_file(
-                self._handle, schema, options=pa.ipc.IpcWriteOptions(compression="lz4")
-            )
+            options = pa.ipc.IpcWriteOptions(compression="lz4", emit_dictionary_deltas=True)
+            self._writer = pa.ipc.new_file(self._handle, schema, options=options)
+        self._dictionaries: dict[int, pa.Array] = {}
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Append rows."""
         with writing(self._file):
-            self._writer.write_batch(batch)
+            columns = [
+                self._in_one_dictionary(place, column) if pt.is_dictionary(column.type) else column
+                for place, column in enumerate(batch.columns)
+            ]
+            self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=batch.schema))
+
+    def _in_one_dictionary(self, place: int, column: pa.DictionaryArray) -> pa.DictionaryArray:
+        """The column in the dictionary of those before it, which gets what is new behind what it has."""
+        known, own = self._dictionaries.get(place), column.dictionary
+        if known is None or own.equals(known):
+            self._dictionaries[place] = own
+            return column
+        new = own.filter(pc.is_null(pc.index_in(own, value_set=known)))
+        known = self._dictionaries[place] = pa.concat_arrays([known, new])
+        places = pc.index_in(own, value_set=known).cast(column.type.index_type)
+        return pa.DictionaryArray.from_arrays(places.take(column.indices), known, ordered=column.type.ordered)
 
     def close(self) -> None:
         """Write the footer."""
