@@ -110,16 +110,7 @@ def _options(options: Iterable[Mapping[str, Any]], is_stage: bool) -> str:
 
 
 def markdown(text: str) -> str:
-    """A docstring as Markdown: headings bold, examples and tables as code.
-
-    >>> print(markdown("Do ``x``.\\n\\nExamples\\n--------\\n>>> 1 + 1\\n2"))
-    Do `x`.
-    <BLANKLINE>
-    ```python
-    >>> 1 + 1
-    2
-    ```
-    """
+    """A docstring as Markdown: headings bold, examples and tables as code."""
     out = []
     for block in re.split(r"\n\s*\n", text.strip()):
         lines = block.split("\n")
