@@ -23,8 +23,9 @@ from engine.config.config import Config
 from engine.decode import RowDecoder, TableDecoder, row_packer
 from engine.errors import ConfigError, DataError, RowError
 from engine.expr.derived import Derived
-from engine.expr.graph import Expr, leaves
+from engine.expr.graph import Expr
 from engine.expr.texts import Contains, Hash, Length
+from engine.expr.walk import leaves
 from engine.pipeline import Pipeline
 from engine.runtime.batch import run_batch
 from engine.runtime.io import open_sink, open_source

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from engine.expr.graph import Expr, Lookup
 from engine.expr.interpret import interpret
+from engine.expr.node import Expr, Lookup
 from engine.expr.operations import OPERATIONS
 from engine.expr.walk import LEAVES, walk
 from engine.schema import Kind

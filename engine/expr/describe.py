@@ -8,7 +8,7 @@ from engine.expr.operations import OPERATIONS
 from engine.expr.walk import walk
 
 if TYPE_CHECKING:
-    from engine.expr.graph import Expr
+    from engine.expr.node import Expr
 
 
 def describe(root: Expr, most: int = 2000) -> str:

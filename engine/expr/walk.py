@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.expr.graph import Expr
+    from engine.expr.node import Expr
 
 LEAVES = ("input", "score", "made")
 """The operators without operands that read a column."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.errors import UserError, did_you_mean, listing
 from engine.expr.called import Called
-from engine.expr.graph import Expr, as_expr, as_number
+from engine.expr.node import Expr, as_expr, as_number
 from engine.expr.walk import walk
 from engine.plan.flow import (
     StageError,
