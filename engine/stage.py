@@ -40,7 +40,7 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.expr.graph import Expr
+from engine.expr.graph import Expr, as_number
 from engine.learning import NOTHING as NOTHING
 from engine.learning import FitContext as FitContext
 from engine.learning import Learned as Learned
@@ -66,6 +66,8 @@ class Stage:
     version: ClassVar[int] = 1
     accepts: ClassVar[tuple[Kind, ...]] = (Kind.NUMBER,)
     """Kinds of column that may be selected."""
+    only_named: ClassVar[tuple[Kind, ...]] = ()
+    """Accepted kinds that only a column's name, or the kind's own word such as ``categories``, selects."""
     select_all: ClassVar[bool] = False
     """Whether ``columns`` may be left out: it then selects every column of an accepted kind."""
     selects: ClassVar[bool] = True
@@ -349,6 +351,10 @@ class ScoreStage(Stage):
     def features(self, columns: Sequence[str], learned: Learned) -> Sequence[str]:
         """The columns in the order in which the model takes them."""
         return columns
+
+    def feature(self, name: str, x: Expr, learned: Learned) -> Expr:
+        """A column as the model takes it: a number. A boolean becomes 0 or 1."""
+        return as_number(x)
 
     def predicts(self, learned: Learned) -> Kind:
         """What the scores are of, so that fitting metrics are chosen.

@@ -115,7 +115,7 @@ class XGBoostScorer:
     Raises
     ------
     ModelError
-        XGBoost can't load the model, or the engine can't score it.
+        XGBoost can't load the model.
 
     Examples
     --------
@@ -132,7 +132,6 @@ class XGBoostScorer:
         from xgboost.core import _LIB
 
         facts = model if isinstance(model, Model) else read_model(model, where)
-        refuse_unscorable(facts, where)
         self.n_features = facts.n_features
         self.n_outputs = facts.n_outputs
         self.used = facts.used
@@ -256,25 +255,11 @@ class XGBoostScorer:
         greatest = np.finfo(np.float32).max
         finite = np.clip(rows, -greatest, greatest)
         with self._matrix_lock:
-            matrix = xgboost.DMatrix(finite, nthread=1)
+            matrix = xgboost.DMatrix(
+                finite, nthread=1, feature_types=self._booster.feature_types, enable_categorical=True
+            )
             predicted: Any = self._booster.predict(matrix, validate_features=False)
         return np.asarray(predicted, np.float32).reshape(len(rows), self.n_outputs)
-
-
-def refuse_unscorable(model: Model, where: str) -> None:
-    """Raise `ModelError` where this model is one the engine doesn't score.
-
-    Parameters
-    ----------
-    model : Model
-    where : str
-        The file, for messages.
-    """
-    if model.categorical:
-        raise ModelError(
-            f"{where} splits on categories (enable_categorical), which isn't supported yet; "
-            "train on one-hot or ordinal columns (use: onehot) instead"
-        )
 
 
 def _version(text: str) -> tuple[int, int]:

@@ -61,7 +61,7 @@ def selected_by(planned: PlannedStage, columns: Sequence[Column]) -> list[Column
         raise StageError(
             [("columns", f"{planned.stage.use!r} needs columns: names, globs (temp_*) or kinds (numbers)")]
         )
-    chosen, problems = select(planned.columns, columns, planned.stage.accepts)
+    chosen, problems = select(planned.columns, columns, planned.stage.accepts, planned.stage.only_named)
     if problems:
         raise StageError([("columns", problem) for problem in problems])
     if not chosen:
