@@ -13,8 +13,7 @@ from engine.errors import ConfigError, DataError, Mistake, listing
 from engine.pipeline import Pipeline
 from engine.schema import Kind
 from engine.training.columns import read_columns
-from engine.training.fit import predicted, score_columns
-from engine.training.metrics import evaluate_scores
+from engine.training.fit import measure, predicted, score_columns
 from engine.training.split import split_rows
 from engine.training.target import Labels, read_target
 from engine.values import FILTERED, FloatArray
@@ -94,7 +93,7 @@ def evaluate(
         )
     scores = np.stack([batch.column(name).to_numpy(zero_copy_only=False) for name in names], axis=1)
     y = _by_learned_classes(pipeline, labels, labels.y[rows])
-    metrics = evaluate_scores(predicted(pipeline), y, scores.astype(np.float64), names)
+    metrics = measure(pipeline, y, scores.astype(np.float64))
     filtered = sum(value.code == FILTERED for value in bad)  # such a row is refused for one reason
     rejected = int((~good).sum()) - filtered
     return Evaluation(len(rows), int((~labels.known).sum()), rejected, filtered, metrics)

@@ -50,7 +50,7 @@ from engine.option import option as option
 from engine.option import option_info as option_info
 from engine.schema import Column, Kind
 from engine.scorer import Scorer as Scorer
-from engine.values import Values
+from engine.values import FloatArray, Values
 
 COMMON_KEYS = ("use", "enabled", "before", "after", "columns", "drop", "into")
 """Keys that every stage has in a config, besides its options."""
@@ -330,7 +330,7 @@ class ScoreStage(Stage):
         target : Kind or None
             The target's kind, where it is known.
         classes : sequence of str
-            The target's classes, where they are known.
+            The target's classes, where they are known; the names of the targets, where there are several.
         """
         raise NotImplementedError
 
@@ -363,6 +363,18 @@ class ScoreStage(Stage):
         ``number``: the value itself.
         """
         return Kind.NUMBER
+
+    def judged(self, y: FloatArray, scores: FloatArray, learned: Learned) -> tuple[FloatArray, FloatArray]:
+        """Target and scores as metrics hold them against each other: scores as predictions of the target.
+
+        Parameters
+        ----------
+        y : float64 array, shape (n,), (n, n_targets) or (n, 2)
+            As `engine.learning.Part` has it.
+        scores : float64 array, shape (n, n_outputs)
+        learned : Learned
+        """
+        return y, scores
 
     def make_scorer(self, learned: Learned) -> Scorer:
         """The model, ready to score."""

@@ -10,14 +10,15 @@ import numpy as np
 
 from engine.errors import ModelError, UserError, did_you_mean, listing
 from engine.expr.graph import Expr
-from engine.forest import labels, names, parameters
+from engine.forest import labels, names, parameters, weights
 from engine.forest.categories import code, learn_texts
 from engine.forest.constraints import constraint_mistakes, interaction_constraints, monotone_constraints
 from engine.forest.loaded import match_columns, read_file
 from engine.forest.model import Model, read_model
+from engine.forest.survival import cox_bounds
 from engine.schema import Column, Kind
 from engine.stage import FitContext, Learned, Part, Scorer, ScoreStage, option, stage
-from engine.values import Categories, Values
+from engine.values import Categories, FloatArray, Values
 
 _BY_TARGET = {
     Kind.BOOLEAN: "binary:logistic",
@@ -106,7 +107,7 @@ class XGBoost(ScoreStage):
     def _weight_mistakes(self) -> Iterable[str]:
         if self.class_weight is None:
             return
-        if self.objective != "auto" and not labels.weighs_classes(self.objective):
+        if self.objective != "auto" and not weights.weighs_classes(self.objective):
             yield f"class_weight: {self.objective!r} learns no classes; use the root key 'weight'"
         if isinstance(self.class_weight, str):
             if self.class_weight != "balanced":
@@ -114,7 +115,7 @@ class XGBoost(ScoreStage):
             return
         for key, weight in self.class_weight.items():
             if not (math.isfinite(weight) and weight >= 0):
-                yield f"class_weight.{labels.class_name(key)}: {weight:g} is no weight; expected 0 or more"
+                yield f"class_weight.{weights.class_name(key)}: {weight:g} is no weight; expected 0 or more"
 
     def _linear_mistakes(self, columns: Sequence[Column]) -> Iterable[str]:
         if self.params.get("booster") != "gblinear":
@@ -144,7 +145,7 @@ class XGBoost(ScoreStage):
             if target is Kind.CATEGORY or not known:
                 return None
             return names.of_names(names.numbered(int(known)))
-        if objective == "multi:softprob":
+        if objective == "multi:softprob" or (classes and target is not Kind.CATEGORY):
             return names.of_names(classes)
         return names.of_alphas(objective, parameters.alphas(objective, self.params)) or ("",)
 
@@ -152,9 +153,11 @@ class XGBoost(ScoreStage):
         from engine.forest.train import Given, train
 
         objective = self._objective(context.target) or "reg:squarederror"
-        y = labels.checked_target(context.train, objective, "training")
+        learnt = [labels.learned_by(objective, context.train, context.classes, "training")]
         params = dict(self.params)
-        classes: tuple[str, ...] = ()
+        y = learnt[0].y
+        assert y is not None
+        classes = () if context.target is Kind.CATEGORY else context.classes
         if objective.startswith("multi:"):
             classes = labels.classes_of(context, params, y)
             params["num_class"] = len(classes)
@@ -164,7 +167,7 @@ class XGBoost(ScoreStage):
                     f"early_stopping: {self.early_stopping} needs rows to watch, but the split has no valid "
                     "part; set split.valid, or early_stopping: null"
                 )
-            labels.checked_target(context.valid, "", "valid")
+            learnt.append(labels.learned_by(objective, context.valid, context.classes, "valid"))
         features = tuple(columns)
         if self.monotone:
             params["monotone_constraints"] = monotone_constraints(self.monotone, features)
@@ -175,9 +178,10 @@ class XGBoost(ScoreStage):
             for name, values in columns.items()
             if isinstance(values, Categories)
         }
-        parts = self._weighted(context, objective)
+        learnt = self._weighted(learnt, context, objective)
         saved = train(
-            *parts,
+            learnt[0],
+            learnt[1] if len(learnt) > 1 else None,
             Given(features, texts),
             objective=objective,
             params=params,
@@ -191,17 +195,16 @@ class XGBoost(ScoreStage):
         facts = read_model(saved, "the trained model")
         return _learned(facts, classes, features, [texts.get(name, ()) for name in features])
 
-    def _weighted(self, context: FitContext, objective: str) -> tuple[Part, Part | None]:
+    def _weighted(self, parts: list[Part], context: FitContext, objective: str) -> list[Part]:
         """The rows of train and valid, weighed by their classes."""
         if self.class_weight is None:
-            return context.train, context.valid
-        y = context.train.y
+            return parts
+        y = parts[0].y
         assert y is not None
-        if not labels.weighs_classes(objective):
+        if not weights.weighs_classes(objective):
             raise UserError(f"class_weight: {objective!r} learns no classes; use the root key 'weight'")
-        weights = labels.class_weights(self.class_weight, y, context.target, context.classes)
-        valid = context.valid
-        return labels.weighted(context.train, weights), labels.weighted(valid, weights) if valid else None
+        by_class = weights.class_weights(self.class_weight, y, context.target, context.classes)
+        return [weights.weighted(part, by_class) for part in parts]
 
     def prepare(self, columns: Sequence[Column]) -> Learned:
         assert self.model is not None
@@ -242,6 +245,12 @@ class XGBoost(ScoreStage):
         if objective.startswith("multi:"):
             return Kind.CATEGORY
         return Kind.BOOLEAN if objective == "binary:logistic" else Kind.NUMBER
+
+    def judged(self, y: FloatArray, scores: FloatArray, learned: Learned) -> tuple[FloatArray, FloatArray]:
+        if learned["objective"][0] != "survival:cox":
+            return y, scores
+        # a hazard: the greater, the earlier
+        return cox_bounds(y), -scores
 
     def make_scorer(self, learned: Learned) -> Scorer:
         return _scorer(self.scorer, np.asarray(learned["model"], np.uint8).tobytes(), "the model")

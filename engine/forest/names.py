@@ -18,7 +18,7 @@ def suffixes(facts: Model, classes: Sequence[str], margin: bool = False) -> tupl
     margin : bool
         Whether it gives margins: then ``multi:softmax`` has one for each class, too.
     """
-    if facts.alphas:
+    if facts.alphas:  # they are targets, too
         return of_alphas(facts.objective, facts.alphas)
     several = facts.n_targets > 1 or facts.objective == "multi:softprob"
     if several or (margin and facts.objective == "multi:softmax"):

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from engine.errors import DataError, UserError, listing
 from engine.forest.categories import as_codes
-from engine.forest.labels import group_weights
 from engine.forest.parameters import for_training
+from engine.forest.weights import group_weights
 from engine.forest.xgb import first_line
 from engine.learning import Part
 from engine.values import Categories
@@ -157,7 +157,10 @@ def _matrix(part: Part, given: Given, parameters: Mapping[str, Any], reference: 
         info["qid"] = part.group[order]
         features, y = features[order], y[order] if y is not None else None
         weight = group_weights(weight[order], info["qid"]) if weight is not None else None
-    info.update(label=y, weight=weight)
+    if parameters["objective"] == "survival:aft" and y is not None:
+        info.update(label_lower_bound=y[:, 0], label_upper_bound=y[:, 1], weight=weight)
+    else:
+        info.update(label=y, weight=weight)
     if given.texts:
         info["feature_types"] = ["c" if name in given.texts else "q" for name in given.features]
         info["enable_categorical"] = True

@@ -240,7 +240,7 @@ def follow(plan: Plan) -> list[Step]:
     """The steps of a plan that `check` finds no mistake in."""
     columns, steps = input_columns(plan), []
     for planned in plan.stages:
-        steps.append(advance(planned, columns, target_kind(plan)))
+        steps.append(advance(planned, columns, target_kind(plan), target_names(plan)))
         columns = steps[-1].columns
     return steps
 
@@ -265,6 +265,7 @@ def check(
     classes : sequence of str
     """
     target = target or target_kind(plan)
+    classes = classes or target_names(plan)
     columns = input_columns(plan)
     steps: list[Step] = []
     mistakes = [
@@ -322,6 +323,11 @@ def output_columns(plan: Plan, steps: Sequence[Step]) -> list[Column]:
     return [final[name] for name in made if name in final]
 
 
+def target_names(plan: Plan) -> tuple[str, ...]:
+    """The names of the targets, where there are several."""
+    return plan.target.columns if plan.target is not None else ()
+
+
 def target_kind(plan: Plan, columns: Mapping[str, Kind] | None = None) -> Kind | None:
     """The kind of the target as far as it can be told without data."""
     from engine.expr.graph import Expr
@@ -330,8 +336,10 @@ def target_kind(plan: Plan, columns: Mapping[str, Kind] | None = None) -> Kind |
     if plan.target is None:
         return None
     known = {i.name: i.kind for i in plan.inputs} | dict(columns or {})
-    if plan.target.column:
-        return known.get(plan.target.column)
+    if plan.target.lower:
+        return Kind.NUMBER
+    if not plan.target.value:
+        return known.get(plan.target.reads[0])
     read = {name: Expr.input(name, known.get(name, Kind.NUMBER)) for name in names(plan.target.value)}
     try:
         return parse(plan.target.value, read).kind

@@ -153,6 +153,15 @@ def predicted(pipeline: Pipeline) -> Kind:
     return stage.predicts(pipeline.learned[label])
 
 
+def measure(pipeline: Pipeline, y: FloatArray, scores: FloatArray) -> Mapping[str, float]:
+    """The metrics of the last model's scores (float64 ``(n, k)``), held against the target."""
+    label = pipeline.trace.scores[-1].label
+    stage = pipeline.plan.stage(label).stage
+    assert isinstance(stage, ScoreStage)
+    y, scores = stage.judged(y, scores, pipeline.learned[label])
+    return evaluate_scores(predicted(pipeline), y, scores, score_columns(pipeline))
+
+
 def scores_of(
     pipeline: Pipeline, columns: Mapping[str, Values], rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], FloatArray]:
@@ -210,7 +219,7 @@ def _report(
         if held is parts.test:
             left["test"] = len(passing)
         held = passing
-        metrics = evaluate_scores(predicted(pipeline), labels.y[held], scores, score_columns(pipeline))
+        metrics = measure(pipeline, labels.y[held], scores)
     elif pipeline.layout.refusals and held is parts.test:
         refused = _answered(pipeline, columns, held)[1]
         left["test"] = int(np.count_nonzero(refused == -1))

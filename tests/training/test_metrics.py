@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.schema import Kind
-from engine.training.metrics import evaluate_scores
+from engine.training.metrics import concordance, evaluate_scores
 
 
 def evaluated(kind: Kind, y: Any, scores: Any, names: tuple[str, ...] = ("score",)) -> dict[str, float]:
@@ -88,3 +88,18 @@ def test_auc_by_pairs(rows: list[tuple[bool, float]]) -> None:
         assert found["auc"] == pytest.approx(wins / (len(low) * len(high)))
     else:
         assert np.isnan(found["auc"])
+
+
+def test_concordance_counts_pairs_whose_order_is_known() -> None:
+    rng = np.random.default_rng(0)
+    lower = rng.integers(1, 30, 200).astype(float)
+    upper = np.where(rng.random(200) < 0.3, np.inf, lower + rng.integers(0, 3, 200))
+    predicted = (lower + rng.normal(size=200) * 10).round()
+    right = known = 0.0
+    for i in range(200):
+        for j in range(200):
+            if upper[i] < lower[j]:
+                known += 1
+                right += 1.0 if predicted[i] < predicted[j] else 0.5 * (predicted[i] == predicted[j])
+    assert concordance(np.column_stack([lower, upper]), predicted) == pytest.approx(right / known, abs=1e-15)
+    assert np.isnan(concordance(np.array([[1.0, np.inf], [2.0, np.inf]]), np.zeros(2)))
