@@ -348,6 +348,10 @@ class ScoreStage(Stage):
         """
         raise NotImplementedError
 
+    def besides(self) -> Mapping[str, Sequence[str]]:
+        """Columns that it reads besides those that ``columns`` selects, by the option that names them."""
+        return {}
+
     def features(self, columns: Sequence[str], learned: Learned) -> Sequence[str]:
         """The columns in the order in which the model takes them."""
         return columns

@@ -15,6 +15,8 @@ from engine.forest.categories import code, learn_texts
 from engine.forest.constraints import constraint_mistakes, interaction_constraints, monotone_constraints
 from engine.forest.loaded import match_columns, read_file
 from engine.forest.model import Model, read_model
+from engine.forest.predictions import predictions
+from engine.forest.scoring import PLAIN, Scoring
 from engine.forest.survival import cox_bounds
 from engine.schema import Column, Kind
 from engine.stage import FitContext, Learned, Part, Scorer, ScoreStage, option, stage
@@ -70,6 +72,15 @@ class XGBoost(ScoreStage):
     interaction: list[list[str]] = option(
         [], help="lists of columns (or globs): splits on one path are on columns of one list"
     )
+    base_margin: str | list[str] | None = option(
+        None, help="the column in which each row's margin begins, in place of a base score; one a class"
+    )
+    output: str = option(
+        "prediction",
+        choices=("prediction", "margin"),
+        runtime=True,
+        help="what scores are: predictions, or the sums of leaves that these are made of",
+    )
     model: str | None = option(None, help="a saved model (.ubj or .json) to load instead of training one")
     scorer: str = option(
         "auto",
@@ -83,6 +94,10 @@ class XGBoost(ScoreStage):
 
     def check(self, columns: Sequence[Column]) -> Iterable[str]:
         yield from _scorer_mistakes(self.scorer)
+        if self.scorer not in _OWN_SCORERS and self._scoring != PLAIN:
+            yield f"scorer: {self.scorer!r} gives predictions alone; with output or base_margin, take 'auto'"
+        yield from self._margin_mistakes(columns)
+        columns = [column for column in columns if column.name not in self._margins]
         if self.model is not None:
             for name in _ONLY_TRAINED:
                 if getattr(self, name):
@@ -126,6 +141,28 @@ class XGBoost(ScoreStage):
         if found:
             yield f"columns: a linear model (gblinear) takes numbers, and {listing(found)} is a category"
 
+    def _margin_mistakes(self, columns: Sequence[Column]) -> Iterable[str]:
+        kinds = {column.name: column.kind for column in columns}
+        if len(set(self._margins)) < len(self._margins) or "" in self._margins:
+            yield f"base_margin: {listing(map(repr, self._margins))}: expected columns, each once"
+        for name in self._margins:
+            if kinds.get(name, Kind.NUMBER) is not Kind.NUMBER:
+                yield f"base_margin: {name!r} is a {kinds[name]}; expected a number"
+        if self._margins and not set(kinds) - set(self._margins):
+            yield "base_margin: is no feature, and no other column is selected"
+
+    @property
+    def _margins(self) -> tuple[str, ...]:
+        given = self.base_margin
+        return (given,) if isinstance(given, str) else tuple(given or ())
+
+    @property
+    def _scoring(self) -> Scoring:
+        return Scoring(self.output == "margin", bool(self._margins))
+
+    def besides(self) -> Mapping[str, Sequence[str]]:
+        return {"base_margin": self._margins} if self._margins else {}
+
     def learns(self) -> bool:
         return self.model is None
 
@@ -134,18 +171,19 @@ class XGBoost(ScoreStage):
     ) -> Sequence[str] | None:
         if self.model is not None:
             try:
-                return names.suffixes(read_file(self.model), ())
+                return names.suffixes(read_file(self.model), (), self.output == "margin")
             except ModelError:
                 return None
         objective = self._objective(target)
         if objective is None:
             return None
-        if objective == "multi:softprob" and not classes:
+        several = objective == "multi:softprob" or (objective == "multi:softmax" and self.output == "margin")
+        if several and not classes:
             known = self.params.get("num_class")
             if target is Kind.CATEGORY or not known:
                 return None
             return names.of_names(names.numbered(int(known)))
-        if objective == "multi:softprob" or (classes and target is not Kind.CATEGORY):
+        if several or (classes and target is not Kind.CATEGORY):
             return names.of_names(classes)
         return names.of_alphas(objective, parameters.alphas(objective, self.params)) or ("",)
 
@@ -168,7 +206,7 @@ class XGBoost(ScoreStage):
                     "part; set split.valid, or early_stopping: null"
                 )
             learnt.append(labels.learned_by(objective, context.valid, context.classes, "valid"))
-        features = tuple(columns)
+        features = tuple(name for name in columns if name not in self._margins)
         if self.monotone:
             params["monotone_constraints"] = monotone_constraints(self.monotone, features)
         if self.interaction:
@@ -178,11 +216,12 @@ class XGBoost(ScoreStage):
             for name, values in columns.items()
             if isinstance(values, Categories)
         }
+        self._count_margins(max(len(classes), len(parameters.alphas(objective, params)), 1))
         learnt = self._weighted(learnt, context, objective)
         saved = train(
             learnt[0],
             learnt[1] if len(learnt) > 1 else None,
-            Given(features, texts),
+            Given(features, texts, self._margins),
             objective=objective,
             params=params,
             rounds=self.rounds,
@@ -191,9 +230,16 @@ class XGBoost(ScoreStage):
             progress=context.progress,
         )
         # trained here, so XGBoost may read it in this process; what comes of the comparison is kept
-        _scorer(self.scorer, saved, "the trained model", trusted=True)
+        _scorer(self.scorer, saved, "the trained model", self._scoring, trusted=True)
         facts = read_model(saved, "the trained model")
         return _learned(facts, classes, features, [texts.get(name, ()) for name in features])
+
+    def _count_margins(self, wanted: int) -> None:
+        if self._margins and len(self._margins) != wanted:
+            raise UserError(
+                f"base_margin: names {len(self._margins)} columns ({listing(self._margins)}), and the model "
+                f"has {wanted} margins: one for each class, target or quantile"
+            )
 
     def _weighted(self, parts: list[Part], context: FitContext, objective: str) -> list[Part]:
         """The rows of train and valid, weighed by their classes."""
@@ -216,17 +262,20 @@ class XGBoost(ScoreStage):
                 f"{self.model} was trained for {facts.objective!r}, but 'objective' says {self.objective!r}; "
                 "remove 'objective'"
             )
-        features = match_columns(facts, columns, self.model)
+        self._count_margins(facts.n_margins)
+        features = match_columns(facts, [c for c in columns if c.name not in self._margins], self.model)
         classes = names.numbered(facts.num_class) if facts.num_class > 1 else ()
         kinds = {column.name: column.kind for column in columns}
         texts = [facts.texts[i] if kinds[n] is Kind.CATEGORY else () for i, n in enumerate(features)]
         return _learned(facts, classes, features, texts)
 
     def outputs(self, learned: Learned) -> Sequence[str]:
+        if self.output == "margin" and learned["objective"][0] == "multi:softmax":
+            return names.of_names(learned["classes"])
         return tuple(learned["suffixes"])
 
     def features(self, columns: Sequence[str], learned: Learned) -> Sequence[str]:
-        wanted: tuple[str, ...] = learned["features"]
+        wanted: tuple[str, ...] = (*learned["features"], *self._margins)
         lacking = [name for name in wanted if name not in columns]
         if lacking:
             raise ModelError(f"the model's features are not among the columns: {listing(lacking)}")
@@ -247,13 +296,14 @@ class XGBoost(ScoreStage):
         return Kind.BOOLEAN if objective == "binary:logistic" else Kind.NUMBER
 
     def judged(self, y: FloatArray, scores: FloatArray, learned: Learned) -> tuple[FloatArray, FloatArray]:
-        if learned["objective"][0] != "survival:cox":
-            return y, scores
-        # a hazard: the greater, the earlier
-        return cox_bounds(y), -scores
+        objective = learned["objective"][0]
+        if objective == "survival:cox":  # a hazard: the greater, the earlier
+            return cox_bounds(y), -scores
+        return y, predictions(objective, scores) if self.output == "margin" else scores
 
     def make_scorer(self, learned: Learned) -> Scorer:
-        return _scorer(self.scorer, np.asarray(learned["model"], np.uint8).tobytes(), "the model")
+        model = np.asarray(learned["model"], np.uint8).tobytes()
+        return _scorer(self.scorer, model, "the model", self._scoring)
 
     def _objective(self, target: Kind | None) -> str | None:
         if self.objective != "auto":
@@ -277,11 +327,11 @@ def _scorer_mistakes(name: str) -> Iterable[str]:
         yield f"scorer: there is no scorer {name!r}.{did_you_mean(name, known)} There are: {listing(known)}"
 
 
-def _scorer(name: str, model: bytes, where: str, trusted: bool = False) -> Scorer:
-    from engine.forest.choose import choose_scorer
+def _scorer(name: str, model: bytes, where: str, scoring: Scoring, trusted: bool = False) -> Scorer:
+    if name in _OWN_SCORERS:
+        from engine.forest.choose import choose_scorer
 
-    if name == "auto":
-        return choose_scorer(model, where, trusted=trusted)
+        return choose_scorer(model, where, name, trusted=trusted, scoring=scoring)
     from engine.registry import process_registry
 
     made: Scorer | str = process_registry().load(name, "scorer")().make(model, where, trusted=trusted)

@@ -10,6 +10,7 @@ from engine.forest.faults import UnsupportedError
 from engine.forest.forest import read_document, read_forest, read_grown
 from engine.forest.model import Model, read_model
 from engine.forest.oracle import CrashedError, FailedError, RefusedError, predict_apart
+from engine.forest.scoring import PLAIN, Scoring
 from engine.forest.verify import difference, release, remembered, rows_around, xgboost_version
 from engine.forest.xgb import XGBoostScorer, first_line
 from engine.jit.cache import why_not
@@ -20,7 +21,12 @@ MODES = ("auto", "native", "xgboost")
 
 
 def choose_scorer(
-    data: bytes, where: str = "the model", mode: str = "auto", *, trusted: bool = False
+    data: bytes,
+    where: str = "the model",
+    mode: str = "auto",
+    *,
+    trusted: bool = False,
+    scoring: Scoring = PLAIN,
 ) -> Scorer:
     """The scorer of a saved model.
 
@@ -38,6 +44,8 @@ def choose_scorer(
     trusted : bool
         The model was trained here. Any other is read by XGBoost in a child process first, because XGBoost
         ends the process on some damaged models.
+    scoring : Scoring
+        What is wanted of it.
 
     Raises
     ------
@@ -61,12 +69,12 @@ def choose_scorer(
     reason = why_not()
     document = read_document(data, where)
     try:
-        forest = read_forest(document, where, release(installed))
+        forest = read_forest(document, where, release(installed), scoring)
         if mode != "xgboost" and not reason:
             from engine.forest.native import NativeScorer
 
             native = NativeScorer(forest, where)
-            found = remembered(data, "native", lambda: difference(native, data, trusted))
+            found = remembered(data, f"native{scoring.name}", lambda: difference(native, data, trusted))
             if found is None:
                 native.note += f"; equal to XGBoost {installed}"
                 return native
@@ -79,7 +87,7 @@ def choose_scorer(
         raise ModelError(f"{where} can't be scored natively: {reason}; use scorer: auto or xgboost")
     if not trusted:
         try_apart(data, document, where)
-    scorer = XGBoostScorer(read_model(data, where), where)
+    scorer = XGBoostScorer(read_model(data, where), where, scoring)
     if reason:
         scorer.note += f"; not native: {reason}"
     return scorer

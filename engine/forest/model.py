@@ -85,6 +85,11 @@ class Model:
     texts: tuple[tuple[str, ...], ...] = ()
     best_iteration: int | None = None
 
+    @property
+    def n_margins(self) -> int:
+        """How many margins a row has: one for each class or target."""
+        return max(self.num_class, self.n_targets, 1)
+
     def splits_categories(self, feature: int) -> bool:
         """Whether a feature is a category to the model."""
         return feature < len(self.feature_types) and self.feature_types[feature] == "c"

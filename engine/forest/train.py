@@ -35,10 +35,13 @@ class Given:
         In the model's order.
     texts : mapping of str to tuple of str
         The vocabularies of those features that are categories.
+    base_margin : tuple of str
+        Columns from which the sums of leaves start, one for each margin.
     """
 
     features: tuple[str, ...]
     texts: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    base_margin: tuple[str, ...] = ()
 
 
 def train(
@@ -145,18 +148,43 @@ def as_features(part: Part, given: Given) -> NDArray[np.float32]:
     return matrix
 
 
+def base_margins(part: Part, given: Given) -> NDArray[np.float32] | None:
+    """The base margins of each row: ``(n, n_margins)``.
+
+    Raises
+    ------
+    DataError
+        One is missing or infinite.
+    """
+    if not given.base_margin:
+        return None
+    with np.errstate(over="ignore"):
+        found = np.column_stack([np.asarray(part.columns[n], np.float32) for n in given.base_margin])
+    lacking = int(np.count_nonzero(~np.isfinite(found).all(axis=1)))
+    if lacking:
+        raise DataError(
+            f"base_margin: {listing(given.base_margin)} is missing or infinite in {lacking:,} of "
+            f"{len(found):,} rows; a sum has to start somewhere: impute it first"
+        )
+    return found
+
+
 def _matrix(part: Part, given: Given, parameters: Mapping[str, Any], reference: Any) -> xgboost.DMatrix:
     import xgboost
 
     features, y, weight = as_features(part, given), part.y, part.weight
     info: dict[str, Any] = {"nthread": parameters.get("nthread", parameters.get("n_jobs"))}
+    base = base_margins(part, given)
     if str(parameters["objective"]).startswith("rank:"):
         if part.group is None:
             raise UserError(f"objective {parameters['objective']!r} needs the config's 'group'")
         order = np.argsort(part.group, kind="stable")
         info["qid"] = part.group[order]
         features, y = features[order], y[order] if y is not None else None
+        base = base[order] if base is not None else None
         weight = group_weights(weight[order], info["qid"]) if weight is not None else None
+    if base is not None:
+        info["base_margin"] = base
     if parameters["objective"] == "survival:aft" and y is not None:
         info.update(label_lower_bound=y[:, 0], label_upper_bound=y[:, 1], weight=weight)
     else:

@@ -66,7 +66,22 @@ def selected_by(planned: PlannedStage, columns: Sequence[Column]) -> list[Column
         raise StageError([("columns", problem) for problem in problems])
     if not chosen:
         raise StageError([("columns", f"selects no column; columns here: {listing(map(str, columns))}")])
+    if isinstance(planned.stage, ScoreStage):
+        return _with_besides(planned.stage, chosen, columns)
     return chosen
+
+
+def _with_besides(stage: ScoreStage, chosen: list[Column], columns: Sequence[Column]) -> list[Column]:
+    found = {column.name: column for column in chosen}
+    wrong: list[tuple[str, str]] = []
+    for key, names in stage.besides().items():
+        for name in names:
+            more, problems = select([name], columns, stage.accepts)
+            wrong += [(key, problem) for problem in problems]
+            found |= {column.name: column for column in more}
+    if wrong:
+        raise StageError(wrong)
+    return list(found.values())
 
 
 def merge(
