@@ -131,7 +131,7 @@ def _trace_stage(planned: PlannedStage, learned: Learned, state: State) -> tuple
             (column, Expr.score(planned.label, i))
             for i, column in enumerate(score_columns(planned, stage.outputs(learned)))
         ]
-        features = tuple((name, as_number(state[name][1])) for name in names)
+        features = tuple((name, as_number(stage.feature(name, state[name][1], learned))) for name in names)
         point = ScorePoint(planned.label, features, tuple(c for c, _ in made))
     elif isinstance(stage, ArrayStage | GroupStage):
         outputs = _outputs(planned, stage, chosen, learned)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine.answer.groups import find_runs
 from engine.errors import DataError, UserError
+from engine.expr.graph import Expr
 from engine.expr.interpret import Leaf, interpret
 from engine.plan.flow import Step
 from engine.plan.guard import calling, in_stage
@@ -127,7 +128,7 @@ def learn(plan: Plan, data: TrainingData, progress: Progress) -> tuple[dict[str,
             first = np.arange(data.train)
             seen = {name: values[name] for name, _ in point.features}
             features |= {name: take(column, first) for name, column in seen.items() if name not in scored}
-            matrix = feature_matrix(seen)
+            matrix = feature_matrix(point.reads, leaves, rows)
             assert isinstance(planned.stage, ScoreStage)
             scores = planned.stage.make_scorer(found or NOTHING).many(matrix)
             for i in range(scores.shape[1]):
@@ -201,7 +202,10 @@ def _learn_stage(
             return stage.prepare(columns) or None
     chosen = {column.name: values[column.name] for column in columns}
     if isinstance(stage, ScoreStage):
-        chosen = {name: np.asarray(column, np.float64) for name, column in chosen.items()}
+        chosen = {
+            name: column if isinstance(column, Categories) else np.asarray(column, np.float64)
+            for name, column in chosen.items()
+        }
     rows = np.arange(len(data.y))
     train = _part(chosen, data, rows[: data.train])
     valid = _part(chosen, data, rows[data.train :]) if data.train < len(rows) else None
@@ -276,12 +280,10 @@ def _part(columns: Mapping[str, Values], data: TrainingData, rows: NDArray[np.in
     )
 
 
-def feature_matrix(columns: Mapping[str, Values]) -> NDArray[np.float32]:
+def feature_matrix(features: Sequence[Expr], leaves: Mapping[Leaf, Values], rows: int) -> NDArray[np.float32]:
     """Features as a model takes them: float32 ``(n_rows, n_features)``, row-major, missing as NaN."""
-    rows = len(next(iter(columns.values()))) if columns else 0
-    matrix = np.empty((rows, len(columns)), np.float32)
+    matrix = np.empty((rows, len(features)), np.float32)
     with np.errstate(over="ignore"):
-        for i, column in enumerate(columns.values()):
-            assert not isinstance(column, Categories)
-            matrix[:, i] = column
+        for i, node in enumerate(features):  # one by one: together they would be a second table
+            matrix[:, i] = np.asarray(interpret([node], leaves, rows)[0])
     return matrix
