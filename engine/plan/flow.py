@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.errors import Mistake, UserError, did_you_mean, listing
 from engine.plan.guard import in_stage
@@ -184,6 +184,7 @@ def _advance(
         made = []
     elif isinstance(stage, ScoreStage):
         made = score_columns(planned, stage.declare(selected, target, classes))
+        made += [added(planned, column) for column in stage.adds(selected)]
     else:
         raise StageError(
             [
@@ -218,6 +219,11 @@ def _check_arrays(planned: PlannedStage, selected: Sequence[Column], made: Seque
             f"declares {wrong[0].name!r} as a {wrong[0].kind}; a stage that computes with NumPy makes {kinds}"
         )
         raise StageError([("use", message)])
+
+
+def added(planned: PlannedStage, column: Column) -> Column:
+    """A column that a score stage makes besides its scores."""
+    return replace(column, name=f"{planned.into}_{column.name}") if planned.into else column
 
 
 def score_columns(planned: PlannedStage, suffixes: Sequence[str] | None) -> list[Column]:
