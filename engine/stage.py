@@ -382,6 +382,35 @@ class ScoreStage(Stage):
         """A column as the model takes it: a number. A boolean becomes 0 or 1."""
         return as_number(x)
 
+    def adds(self, columns: Sequence[Column]) -> Sequence[Column]:
+        """Columns that it makes besides its scores; behind ``into``, if that is given.
+
+        Parameters
+        ----------
+        columns : sequence of Column
+            The selected columns.
+        """
+        return ()
+
+    def express(
+        self, outputs: Sequence[Expr], features: Sequence[tuple[str, Sequence[str]]], learned: Learned
+    ) -> Mapping[str, Expr]:
+        """The columns that `adds` promises, by name.
+
+        Parameters
+        ----------
+        outputs : sequence of Expr
+            What the scorer gives behind the scores: `added_outputs` numbers.
+        features : sequence of (str, sequence of str)
+            The name of each feature, in the model's order, and the inputs that it comes from.
+        learned : Learned
+        """
+        return {}
+
+    def added_outputs(self) -> int:
+        """How many numbers the scorer gives behind the scores, for `express`."""
+        return 0
+
     def predicts(self, learned: Learned) -> Kind:
         """What the scores are of, so that fitting metrics are chosen.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,11 +9,13 @@ import numpy as np
 
 from engine.errors import ModelError, UserError, did_you_mean, listing
 from engine.expr.graph import Expr
-from engine.forest import labels, names, parameters, weights
+from engine.forest import labels, mistakes, names, parameters, weights
 from engine.forest.categories import code, learn_texts
 from engine.forest.constraints import constraint_mistakes, interaction_constraints, monotone_constraints
+from engine.forest.explained import Explain
 from engine.forest.loaded import match_columns, read_file, variance_power
 from engine.forest.model import Model, read_model
+from engine.forest.reasons import Reasons
 from engine.forest.scoring import PLAIN, Scoring
 from engine.registry import Registry
 from engine.schema import Column, Kind
@@ -82,6 +83,11 @@ class XGBoost(ScoreStage):
         runtime=True,
         help="what scores are: predictions, or the sums of leaves that these are made of",
     )
+    explain: dict[str, Any] = option(
+        {},
+        runtime=True,
+        help="{top: 3}: the strongest reasons of each score as columns; of: the class or target to explain",
+    )
     model: str | None = option(None, help="a saved model (.ubj or .json) to load instead of training one")
     scorer: str = option(
         "auto",
@@ -95,7 +101,8 @@ class XGBoost(ScoreStage):
 
     def check(self, columns: Sequence[Column]) -> Iterable[str]:
         yield from self._scorer_mistakes()
-        yield from self._margin_mistakes(columns)
+        yield from mistakes.base_margin_mistakes(self._margins, columns)
+        yield from Explain.mistakes(self.explain)
         columns = [column for column in columns if column.name not in self._margins]
         if self.model is not None:
             for name in _ONLY_TRAINED:
@@ -105,50 +112,13 @@ class XGBoost(ScoreStage):
         if mistake := parameters.objective_mistake(self.objective):
             yield mistake
         yield from parameters.mistakes(self.params)
-        yield from self._weight_mistakes()
-        yield from self._linear_mistakes(columns)
+        yield from mistakes.weight_mistakes(self.class_weight, self.objective)
+        yield from mistakes.booster_mistakes(self.params, self.early_stopping, bool(self.explain), columns)
         yield from constraint_mistakes(self.monotone, self.interaction, columns)
         for name in ("monotone", "interaction"):
             if getattr(self, name) and f"{name}_constraints" in self.params:
                 yield f"{name}: params.{name}_constraints says so, too; remove one of them"
-        for objective, name in (
-            ("reg:quantileerror", "quantile_alpha"),
-            ("reg:expectileerror", "expectile_alpha"),
-        ):
-            if self.objective == objective:
-                yield from _alpha_mistakes(name, self.params.get(name))
-
-    def _weight_mistakes(self) -> Iterable[str]:
-        if self.class_weight is None:
-            return
-        if self.objective != "auto" and not weights.weighs_classes(self.objective):
-            yield f"class_weight: {self.objective!r} learns no classes; use the root key 'weight'"
-        if isinstance(self.class_weight, str):
-            if self.class_weight != "balanced":
-                yield f"class_weight: {self.class_weight!r} is neither 'balanced' nor {{class: weight}}"
-            return
-        for key, weight in self.class_weight.items():
-            if not (math.isfinite(weight) and weight >= 0):
-                yield f"class_weight.{weights.class_name(key)}: {weight:g} is no weight; expected 0 or more"
-
-    def _linear_mistakes(self, columns: Sequence[Column]) -> Iterable[str]:
-        if self.params.get("booster") != "gblinear":
-            return
-        if self.early_stopping is not None:
-            yield "early_stopping: a linear model (gblinear) can't be cut at its best round; remove it"
-        found = [column.name for column in columns if column.kind is Kind.CATEGORY]
-        if found:
-            yield f"columns: a linear model (gblinear) takes numbers, and {listing(found)} is a category"
-
-    def _margin_mistakes(self, columns: Sequence[Column]) -> Iterable[str]:
-        kinds = {column.name: column.kind for column in columns}
-        if len(set(self._margins)) < len(self._margins) or "" in self._margins:
-            yield f"base_margin: {listing(map(repr, self._margins))}: expected columns, each once"
-        for name in self._margins:
-            if kinds.get(name, Kind.NUMBER) is not Kind.NUMBER:
-                yield f"base_margin: {name!r} is a {kinds[name]}; expected a number"
-        if self._margins and not set(kinds) - set(self._margins):
-            yield "base_margin: is no feature, and no other column is selected"
+        yield from mistakes.alpha_mistakes(self.objective, self.params)
 
     @property
     def _margins(self) -> tuple[str, ...]:
@@ -215,7 +185,9 @@ class XGBoost(ScoreStage):
             for name, values in columns.items()
             if isinstance(values, Categories)
         }
-        self._count_margins(max(len(classes), len(parameters.alphas(objective, params)), 1))
+        alphas = names.of_alphas(objective, parameters.alphas(objective, params))
+        margins = alphas or names.of_names(classes) or ("",)
+        self._check_margins(margins)
         learnt = self._weighted(learnt, context, objective)
         saved = train(
             learnt[0],
@@ -233,12 +205,15 @@ class XGBoost(ScoreStage):
         facts = read_model(saved, "the trained model")
         return _learned(facts, classes, features, [texts.get(name, ()) for name in features])
 
-    def _count_margins(self, wanted: int) -> None:
-        if self._margins and len(self._margins) != wanted:
+    def _check_margins(self, margins: Sequence[str]) -> None:
+        """See that what the options name is there, once it is known which margins the model has."""
+        if self._margins and len(self._margins) != len(margins):
             raise UserError(
                 f"base_margin: names {len(self._margins)} columns ({listing(self._margins)}), and the model "
-                f"has {wanted} margins: one for each class, target or quantile"
+                f"has {len(margins)} margins: one for each class, target or quantile"
             )
+        if self._explain is not None:
+            self._explain.place(margins)
 
     def _weighted(self, parts: list[Part], context: FitContext, objective: str) -> list[Part]:
         """The rows of train and valid, weighed by their classes."""
@@ -261,7 +236,7 @@ class XGBoost(ScoreStage):
                 f"{self.model} was trained for {facts.objective!r}, but 'objective' says {self.objective!r}; "
                 "remove 'objective'"
             )
-        self._count_margins(facts.n_margins)
+        self._check_margins(names.suffixes(facts, (), margin=True))
         features = match_columns(facts, [c for c in columns if c.name not in self._margins], self.model)
         classes = names.numbered(facts.num_class) if facts.num_class > 1 else ()
         kinds = {column.name: column.kind for column in columns}
@@ -269,9 +244,28 @@ class XGBoost(ScoreStage):
         return _learned(facts, classes, features, texts)
 
     def outputs(self, learned: Learned) -> Sequence[str]:
-        if self.output == "margin" and learned["objective"][0] == "multi:softmax":
-            return names.of_names(learned["classes"])
-        return tuple(learned["suffixes"])
+        return self._margin_names(learned) if self.output == "margin" else tuple(learned["suffixes"])
+
+    def _margin_names(self, learned: Learned) -> tuple[str, ...]:
+        several = learned["objective"][0] == "multi:softmax"
+        return names.of_names(learned["classes"]) if several else tuple(learned["suffixes"])
+
+    def adds(self, columns: Sequence[Column]) -> Sequence[Column]:
+        return self._explain.columns(_has_categories(columns)) if self._explain else ()
+
+    def added_outputs(self) -> int:
+        return 4 * self._explain.top if self._explain else 0
+
+    def express(
+        self, outputs: Sequence[Expr], features: Sequence[tuple[str, Sequence[str]]], learned: Learned
+    ) -> Mapping[str, Expr]:
+        assert self._explain is not None
+        own = features[: len(learned["features"])]
+        return self._explain.express(outputs, own, learned.get("categories", ()))
+
+    @property
+    def _explain(self) -> Explain | None:
+        return Explain(**self.explain) if self.explain else None
 
     def features(self, columns: Sequence[str], learned: Learned) -> Sequence[str]:
         wanted: tuple[str, ...] = (*learned["features"], *self._margins)
@@ -304,7 +298,14 @@ class XGBoost(ScoreStage):
         return Objective(name, power=variance_power(saved), margin=margin)
 
     def make_scorer(self, learned: Learned) -> Scorer:
-        return self._scorer(np.asarray(learned["model"], np.uint8).tobytes(), "the model")
+        model = np.asarray(learned["model"], np.uint8).tobytes()
+        scorer = self._scorer(model, "the model")
+        if self._explain is None:
+            return scorer
+        place = self._explain.place(self._margin_names(learned))
+        several = learned["objective"][0].startswith("multi:")
+        facts, texts = read_model(model, "the model"), learned.get("categories", ())
+        return Reasons(scorer, facts, "the model", self._explain, place, several, texts)
 
     def _objective(self, target: Kind | None) -> str | None:
         if self.objective != "auto":
@@ -337,6 +338,10 @@ class XGBoost(ScoreStage):
 # -- what is learned
 
 
+def _has_categories(columns: Sequence[Column]) -> bool:
+    return any(column.kind is Kind.CATEGORY for column in columns)
+
+
 def _learned(
     facts: Model, classes: tuple[str, ...], features: tuple[str, ...], texts: Sequence[tuple[str, ...]]
 ) -> Learned:
@@ -348,13 +353,3 @@ def _learned(
         "suffixes": names.suffixes(facts, classes),
     }
     return found | ({"categories": tuple(texts)} if any(texts) else {})
-
-
-def _alpha_mistakes(name: str, given: Any) -> Iterable[str]:
-    values = given if isinstance(given, list | tuple) else [given]
-    if given is None:
-        yield f"params.{name}: this objective needs it, such as {name}: [0.1, 0.5, 0.9]"
-    elif not values or not all(
-        isinstance(value, int | float) and not math.isnan(value) and 0 < value < 1 for value in values
-    ):
-        yield f"params.{name}: {given!r} is not a number between 0 and 1, or a list of such"

@@ -187,6 +187,7 @@ def _advance(
         made = []
     elif isinstance(stage, ScoreStage):
         made = score_columns(planned, stage.declare(selected, target, classes))
+        made += [added(planned, column) for column in stage.adds(selected)]
     else:
         raise StageError(
             [
@@ -223,6 +224,11 @@ def _check_arrays(planned: PlannedStage, selected: Sequence[Column], made: Seque
             f"declares {wrong[0].name!r} as a {wrong[0].kind}; a stage that computes with NumPy makes {kinds}"
         )
         raise StageError([("use", message)])
+
+
+def added(planned: PlannedStage, column: Column) -> Column:
+    """A column that a score stage makes besides its scores."""
+    return replace(column, name=f"{planned.into}_{column.name}") if planned.into else column
 
 
 def score_columns(planned: PlannedStage, suffixes: Sequence[str] | None) -> list[Column]:
