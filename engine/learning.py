@@ -44,7 +44,8 @@ class Part:
     columns : mapping of str to Values
         The selected columns. A `ScoreStage` gets numbers and booleans as they will be scored.
     y : float64 array, shape (n,), or None
-        The target: its value, 0/1 for a boolean, or the class's index.
+        The target: its value, 0/1 for a boolean, or the class's index. Several targets are ``(n, k)``; bounds
+        of a positive number ``(n, 2)``, the upper one infinite where it isn't known.
     weight : float64 array, shape (n,), or None
     group : int64 array, shape (n,), or None
     """
@@ -77,7 +78,8 @@ class FitContext:
     target : {"boolean", "number", "category"} or None
         The kind of the target.
     classes : tuple of str
-        The target's classes in order, where it is a category.
+        The target's classes in order, where it is a category; the names of the targets, where there are
+        several.
     progress : callable
         ``progress(done, total, text)``; call it in long work.
     """

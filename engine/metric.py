@@ -20,6 +20,9 @@ task          target                                      scores
 ``survival``  the time; negative: not seen to end by then  the risk; a higher one ends sooner
 ============  ==========================================  =================================================
 
+The target of ``survival`` may be two bounds of the time, too: ``y`` has shape ``(n, 2)``, the upper one
+infinite where the end was not seen. Of several targets, a metric gets one at a time.
+
 Examples
 --------
 >>> from engine.metric import MetricPlugin, Scored, Task, metric
@@ -69,11 +72,14 @@ class Objective:
         The quantile in each score column.
     power : float
         Tweedie's variance power.
+    margin : bool
+        Scores are margins, the sums of leaves, in place of predictions.
     """
 
     name: str = ""
     alphas: tuple[float, ...] = ()
     power: float = math.nan
+    margin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,8 @@ class Task:
         A score from here up decides for 1.
     reversed : bool
         Of ``survival``: a higher score ends later, not sooner.
+    thresholds : tuple of float
+        Of several targets, that of each; empty: there is one target.
     """
 
     kind: str
@@ -105,6 +113,12 @@ class Task:
     power: float = math.nan
     threshold: float = 0.5
     reversed: bool = False
+    thresholds: tuple[float, ...] = ()
+
+    @property
+    def several(self) -> bool:
+        """Whether there are several targets: a column of ``y`` for each score column."""
+        return bool(self.thresholds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +128,7 @@ class Scored:
     Parameters
     ----------
     task : Task
-    y : float64 array, shape (n,)
+    y : float64 array, shape (n,), or (n, k) of several targets, or (n, 2) of bounds
         The target.
     scores : float64 array, shape (n, k)
     weight : float64 array, shape (n,), or None
@@ -163,10 +177,14 @@ class Scored:
         )
 
     def column(self, place: int) -> Scored:
-        """The same rows with one of the score columns."""
+        """The same rows with one of the score columns, and the target that it is of."""
         alphas = self.task.alphas[place : place + 1]
         task = replace(self.task, columns=self.task.columns[place : place + 1], alphas=alphas)
-        return replace(self, task=task, scores=self.scores[:, place : place + 1])
+        scores = self.scores[:, place : place + 1]
+        if not task.several:
+            return replace(self, task=task, scores=scores)
+        task = replace(task, threshold=task.thresholds[place], thresholds=())
+        return replace(self, task=task, y=self.y[:, place], scores=scores)
 
 
 class MetricPlugin(Plugin):
@@ -185,7 +203,7 @@ class MetricPlugin(Plugin):
         Parameters
         ----------
         rows : Scored
-            At least one; weights are above 0, scores and targets finite.
+            At least one; weights are above 0, scores and targets finite, but for an upper bound.
         """
         raise NotImplementedError
 

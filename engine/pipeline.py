@@ -18,7 +18,7 @@ from engine.answer.many import ManyAnswerer
 from engine.answer.row import row_answerer
 from engine.answer.table import TableAnswerer
 from engine.compile.folding import fold_models
-from engine.compile.layout import Layout, is_passed, lay_out
+from engine.compile.layout import Layout, is_passed, lay_out, narrow
 from engine.compile.program import Program
 from engine.errors import UserError
 from engine.expr.derived import InputKey
@@ -122,10 +122,11 @@ class Pipeline:
     @cached_property
     def _running(self) -> tuple[Layout, Mapping[str, Scorer]]:
         """What the program runs. The interpreter, which is the oracle, folds nothing."""
-        layout = lay_out(self.trace, self.scorers)
+        scorers = narrow(self.trace, self.scorers)
+        layout = lay_out(self.trace, scorers)
         if not self.folding or self.interpreted or why_not():
-            return layout, self.scorers
-        return fold_models(layout, self.scorers)
+            return layout, scorers
+        return fold_models(layout, scorers)
 
     @cached_property
     def program(self) -> _Program:

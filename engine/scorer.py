@@ -49,6 +49,9 @@ class Scorer(Protocol):
     It may have ``row_address`` and ``row_model``, too: a C function ``void (int64 × 6)`` that a kernel
     calls with the addresses of one row's features and scores, then ``row_model`` and zeros.
 
+    It may have ``narrow(outputs)``, too: given the numbers of the outputs that somebody reads, it returns a
+    scorer that gives at least those, in the same places; itself, if none is cheaper.
+
     It may have ``fold(features, vocabularies)``, too: given name and expression of each used feature by its
     number, and the texts behind the codes of each category input, it returns other features (names and
     expressions), the scorer that takes those to the same scores, and a line that says what it did; or None.

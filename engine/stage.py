@@ -41,7 +41,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.declare import Plugin, declare
-from engine.expr.graph import Expr
+from engine.expr.graph import Expr, as_number
 from engine.learning import NOTHING as NOTHING
 from engine.learning import FitContext as FitContext
 from engine.learning import FitResult as FitResult
@@ -70,6 +70,8 @@ class Stage(Plugin):
 
     accepts: ClassVar[tuple[Kind, ...]] = (Kind.NUMBER,)
     """Kinds of column that may be selected."""
+    only_named: ClassVar[tuple[Kind, ...]] = ()
+    """Accepted kinds that only a column's name, or the kind's own word such as ``categories``, selects."""
     select_all: ClassVar[bool] = False
     """Whether ``columns`` may be left out: it then selects every column of an accepted kind."""
     selects: ClassVar[bool] = True
@@ -350,7 +352,7 @@ class ScoreStage(Stage):
         target : Kind or None
             The target's kind, where it is known.
         classes : sequence of str
-            The target's classes, where they are known.
+            The target's classes, where they are known; the names of the targets, where there are several.
         """
         raise NotImplementedError
 
@@ -368,9 +370,46 @@ class ScoreStage(Stage):
         """
         raise NotImplementedError
 
+    def besides(self) -> Mapping[str, Sequence[str]]:
+        """Columns that it reads besides those that ``columns`` selects, by the option that names them."""
+        return {}
+
     def features(self, columns: Sequence[str], learned: Learned) -> Sequence[str]:
         """The columns in the order in which the model takes them."""
         return columns
+
+    def feature(self, name: str, x: Expr, learned: Learned) -> Expr:
+        """A column as the model takes it: a number. A boolean becomes 0 or 1."""
+        return as_number(x)
+
+    def adds(self, columns: Sequence[Column]) -> Sequence[Column]:
+        """Columns that it makes besides its scores; behind ``into``, if that is given.
+
+        Parameters
+        ----------
+        columns : sequence of Column
+            The selected columns.
+        """
+        return ()
+
+    def express(
+        self, outputs: Sequence[Expr], features: Sequence[tuple[str, Sequence[str]]], learned: Learned
+    ) -> Mapping[str, Expr]:
+        """The columns that `adds` promises, by name.
+
+        Parameters
+        ----------
+        outputs : sequence of Expr
+            What the scorer gives behind the scores: `added_outputs` numbers.
+        features : sequence of (str, sequence of str)
+            The name of each feature, in the model's order, and the inputs that it comes from.
+        learned : Learned
+        """
+        return {}
+
+    def added_outputs(self) -> int:
+        """How many numbers the scorer gives behind the scores, for `express`."""
+        return 0
 
     def predicts(self, learned: Learned) -> Kind:
         """What the scores are of, so that fitting metrics are chosen.

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine.errors import ModelError, UserError, did_you_mean, listing
-from engine.files import read_regular
-from engine.forest import parameters, ubjson
-from engine.forest.model import MOST_BYTES, Model, read_model
+from engine.expr.graph import Expr
+from engine.forest import labels, mistakes, names, parameters, weights
+from engine.forest.categories import code, learn_texts
+from engine.forest.constraints import constraint_mistakes, interaction_constraints, monotone_constraints
+from engine.forest.explained import Explain
+from engine.forest.loaded import match_columns, read_file, variance_power
+from engine.forest.model import Model, read_model
+from engine.forest.reasons import Reasons
+from engine.forest.scoring import PLAIN, Scoring
 from engine.registry import Registry
 from engine.schema import Column, Kind
-from engine.stage import FitContext, Learned, Objective, Scorer, ScoreStage, option, stage
-from engine.values import FloatArray, Values
+from engine.stage import FitContext, Learned, Objective, Part, Scorer, ScoreStage, option, stage
+from engine.values import Categories, Values
 
 _BY_TARGET = {
     Kind.BOOLEAN: "binary:logistic",
     Kind.CATEGORY: "multi:softprob",
     Kind.NUMBER: "reg:squarederror",
 }
-_SAME_MEANING = {"reg:linear": "reg:squarederror"}
+_ONLY_TRAINED = ("params", "early_stopping", "class_weight", "monotone", "interaction")
+"""Options that say how a model is trained."""
 _OWN_SCORERS = ("auto", "native", "xgboost")
 """Those that compare with XGBoost by themselves."""
 
@@ -34,8 +39,11 @@ class XGBoost(ScoreStage):
 
     Scores are predictions: a probability for ``binary:logistic``, one for each class for ``multi:softprob``,
     the class's index for ``multi:softmax``, else the value. Their column is called ``score``, or ``into``;
-    several are ``score_<class>`` or ``score_q<alpha>``. Missing numbers go in as they are. Categories need
-    ``onehot`` or ``ordinal`` before.
+    several are ``score_<class>``, ``score_<target>`` or ``score_q<alpha>``.
+
+    Missing numbers go in as they are. Categories go in only when ``columns`` names them (``columns: [numbers,
+    carrier]``), by XGBoost's splits on sets of categories; a text that no training row has is missing. Else
+    encode them by ``onehot`` or ``ordinal``.
 
     With ``objective: auto`` a boolean target is learned as ``binary:logistic``, a text as
     ``multi:softprob`` and a number as ``reg:squarederror``. The columns of a loaded model are matched by
@@ -57,6 +65,29 @@ class XGBoost(ScoreStage):
     early_stopping: int | None = option(
         None, ge=1, help="stop after so many rounds without gain on the valid part"
     )
+    class_weight: str | dict[str | bool | int | float, float] | None = option(
+        None, help="what rows of a class weigh: balanced, or {class: weight}; times the root key 'weight'"
+    )
+    monotone: dict[str, float] = option(
+        {}, help="columns (or globs) on which the score may only rise (1) or only fall (-1)"
+    )
+    interaction: list[list[str]] = option(
+        [], help="lists of columns (or globs): splits on one path are on columns of one list"
+    )
+    base_margin: str | list[str] | None = option(
+        None, help="the column in which each row's margin begins, in place of a base score; one a class"
+    )
+    output: str = option(
+        "prediction",
+        choices=("prediction", "margin"),
+        runtime=True,
+        help="what scores are: predictions, or the sums of leaves that these are made of",
+    )
+    explain: dict[str, Any] = option(
+        {},
+        runtime=True,
+        help="{top: 3}: the strongest reasons of each score as columns; of: the class or target to explain",
+    )
     model: str | None = option(None, help="a saved model (.ubj or .json) to load instead of training one")
     scorer: str = option(
         "auto",
@@ -64,24 +95,42 @@ class XGBoost(ScoreStage):
         help="who scores: auto, native, xgboost or a plugin; auto: the fastest that gives XGBoost's own bits",
     )
 
+    accepts = (Kind.NUMBER, Kind.BOOLEAN, Kind.CATEGORY)
+    only_named = (Kind.CATEGORY,)
     select_all = True
 
     def check(self, columns: Sequence[Column]) -> Iterable[str]:
         yield from self._scorer_mistakes()
+        yield from mistakes.base_margin_mistakes(self._margins, columns)
+        yield from Explain.mistakes(self.explain)
+        columns = [column for column in columns if column.name not in self._margins]
         if self.model is not None:
-            for name in ("params", "early_stopping"):
+            for name in _ONLY_TRAINED:
                 if getattr(self, name):
                     yield f"{name}: has no effect on a model that is loaded; remove it, or 'model'"
             return
         if mistake := parameters.objective_mistake(self.objective):
             yield mistake
         yield from parameters.mistakes(self.params)
-        for objective, name in (
-            ("reg:quantileerror", "quantile_alpha"),
-            ("reg:expectileerror", "expectile_alpha"),
-        ):
-            if self.objective == objective:
-                yield from _alpha_mistakes(name, self.params.get(name))
+        yield from mistakes.weight_mistakes(self.class_weight, self.objective)
+        yield from mistakes.booster_mistakes(self.params, self.early_stopping, bool(self.explain), columns)
+        yield from constraint_mistakes(self.monotone, self.interaction, columns)
+        for name in ("monotone", "interaction"):
+            if getattr(self, name) and f"{name}_constraints" in self.params:
+                yield f"{name}: params.{name}_constraints says so, too; remove one of them"
+        yield from mistakes.alpha_mistakes(self.objective, self.params)
+
+    @property
+    def _margins(self) -> tuple[str, ...]:
+        given = self.base_margin
+        return (given,) if isinstance(given, str) else tuple(given or ())
+
+    @property
+    def _scoring(self) -> Scoring:
+        return Scoring(self.output == "margin", bool(self._margins))
+
+    def besides(self) -> Mapping[str, Sequence[str]]:
+        return {"base_margin": self._margins} if self._margins else {}
 
     def learns(self) -> bool:
         return self.model is None
@@ -91,28 +140,33 @@ class XGBoost(ScoreStage):
     ) -> Sequence[str] | None:
         if self.model is not None:
             try:
-                return _suffixes(_read(self.model), ())
+                return names.suffixes(read_file(self.model), (), self.output == "margin")
             except ModelError:
                 return None
         objective = self._objective(target)
         if objective is None:
             return None
-        if objective == "multi:softprob" and classes:
-            return _class_suffixes(classes)
-        if objective == "multi:softprob":
+        several = objective == "multi:softprob" or (objective == "multi:softmax" and self.output == "margin")
+        if several and not classes:
             known = self.params.get("num_class")
-            return None if target is Kind.CATEGORY or not known else _class_suffixes(_numbered(int(known)))
-        return _alpha_suffixes(objective, parameters.alphas(objective, self.params)) or ("",)
+            if target is Kind.CATEGORY or not known:
+                return None
+            return names.of_names(names.numbered(int(known)))
+        if several or (classes and target is not Kind.CATEGORY):
+            return names.of_names(classes)
+        return names.of_alphas(objective, parameters.alphas(objective, self.params)) or ("",)
 
     def fit(self, columns: Mapping[str, Values], context: FitContext) -> Learned:
-        from engine.forest.train import train
+        from engine.forest.train import Given, train
 
         objective = self._objective(context.target) or "reg:squarederror"
-        y = _checked_target(context.train.y, objective, "training")
+        learnt = [labels.learned_by(objective, context.train, context.classes, "training")]
         params = dict(self.params)
-        classes: tuple[str, ...] = ()
+        y = learnt[0].y
+        assert y is not None
+        classes = () if context.target is Kind.CATEGORY else context.classes
         if objective.startswith("multi:"):
-            classes = _classes(context, params, y)
+            classes = labels.classes_of(context, params, y)
             params["num_class"] = len(classes)
         if self.early_stopping is not None:
             if context.valid is None or not context.valid.rows:
@@ -120,10 +174,25 @@ class XGBoost(ScoreStage):
                     f"early_stopping: {self.early_stopping} needs rows to watch, but the split has no valid "
                     "part; set split.valid, or early_stopping: null"
                 )
-            _checked_target(context.valid.y, "", "valid")
+            learnt.append(labels.learned_by(objective, context.valid, context.classes, "valid"))
+        features = tuple(name for name in columns if name not in self._margins)
+        if self.monotone:
+            params["monotone_constraints"] = monotone_constraints(self.monotone, features)
+        if self.interaction:
+            params["interaction_constraints"] = interaction_constraints(self.interaction, features)
+        texts = {
+            name: learn_texts(name, values)
+            for name, values in columns.items()
+            if isinstance(values, Categories)
+        }
+        alphas = names.of_alphas(objective, parameters.alphas(objective, params))
+        margins = alphas or names.of_names(classes) or ("",)
+        self._check_margins(margins)
+        learnt = self._weighted(learnt, context, objective)
         saved = train(
-            context.train,
-            context.valid,
+            learnt[0],
+            learnt[1] if len(learnt) > 1 else None,
+            Given(features, texts, self._margins),
             objective=objective,
             params=params,
             rounds=self.rounds,
@@ -133,33 +202,85 @@ class XGBoost(ScoreStage):
         )
         # trained here, so XGBoost may read it in this process; what comes of the comparison is kept
         self._scorer(saved, "the trained model", trusted=True)
-        return _learned(read_model(saved, "the trained model"), classes, tuple(columns))
+        facts = read_model(saved, "the trained model")
+        return _learned(facts, classes, features, [texts.get(name, ()) for name in features])
+
+    def _check_margins(self, margins: Sequence[str]) -> None:
+        """See that what the options name is there, once it is known which margins the model has."""
+        if self._margins and len(self._margins) != len(margins):
+            raise UserError(
+                f"base_margin: names {len(self._margins)} columns ({listing(self._margins)}), and the model "
+                f"has {len(margins)} margins: one for each class, target or quantile"
+            )
+        if self._explain is not None:
+            self._explain.place(margins)
+
+    def _weighted(self, parts: list[Part], context: FitContext, objective: str) -> list[Part]:
+        """The rows of train and valid, weighed by their classes."""
+        if self.class_weight is None:
+            return parts
+        y = parts[0].y
+        assert y is not None
+        if not weights.weighs_classes(objective):
+            raise UserError(f"class_weight: {objective!r} learns no classes; use the root key 'weight'")
+        by_class = weights.class_weights(self.class_weight, y, context.target, context.classes)
+        return [weights.weighted(part, by_class) for part in parts]
 
     def prepare(self, columns: Sequence[Column]) -> Learned:
-        from engine.forest.xgb import refuse_unscorable
-
         assert self.model is not None
-        facts = _read(self.model)
-        refuse_unscorable(facts, self.model)
-        wanted = _SAME_MEANING.get(self.objective, self.objective)
-        if wanted not in ("auto", _SAME_MEANING.get(facts.objective, facts.objective)):
+        facts = read_file(self.model)
+        same = parameters.SAME_MEANING
+        wanted = same.get(self.objective, self.objective)
+        if wanted not in ("auto", same.get(facts.objective, facts.objective)):
             raise ModelError(
                 f"{self.model} was trained for {facts.objective!r}, but 'objective' says {self.objective!r}; "
                 "remove 'objective'"
             )
-        features = _matched(facts, [column.name for column in columns], self.model)
-        classes = _numbered(facts.num_class) if facts.num_class > 1 else ()
-        return _learned(facts, classes, features)
+        self._check_margins(names.suffixes(facts, (), margin=True))
+        features = match_columns(facts, [c for c in columns if c.name not in self._margins], self.model)
+        classes = names.numbered(facts.num_class) if facts.num_class > 1 else ()
+        kinds = {column.name: column.kind for column in columns}
+        texts = [facts.texts[i] if kinds[n] is Kind.CATEGORY else () for i, n in enumerate(features)]
+        return _learned(facts, classes, features, texts)
 
     def outputs(self, learned: Learned) -> Sequence[str]:
-        return tuple(learned["suffixes"])
+        return self._margin_names(learned) if self.output == "margin" else tuple(learned["suffixes"])
+
+    def _margin_names(self, learned: Learned) -> tuple[str, ...]:
+        several = learned["objective"][0] == "multi:softmax"
+        return names.of_names(learned["classes"]) if several else tuple(learned["suffixes"])
+
+    def adds(self, columns: Sequence[Column]) -> Sequence[Column]:
+        return self._explain.columns(_has_categories(columns)) if self._explain else ()
+
+    def added_outputs(self) -> int:
+        return 4 * self._explain.top if self._explain else 0
+
+    def express(
+        self, outputs: Sequence[Expr], features: Sequence[tuple[str, Sequence[str]]], learned: Learned
+    ) -> Mapping[str, Expr]:
+        assert self._explain is not None
+        own = features[: len(learned["features"])]
+        return self._explain.express(outputs, own, learned.get("categories", ()))
+
+    @property
+    def _explain(self) -> Explain | None:
+        return Explain(**self.explain) if self.explain else None
 
     def features(self, columns: Sequence[str], learned: Learned) -> Sequence[str]:
-        wanted: tuple[str, ...] = learned["features"]
+        wanted: tuple[str, ...] = (*learned["features"], *self._margins)
         lacking = [name for name in wanted if name not in columns]
         if lacking:
             raise ModelError(f"the model's features are not among the columns: {listing(lacking)}")
         return wanted
+
+    def feature(self, name: str, x: Expr, learned: Learned) -> Expr:
+        if x.kind is not Kind.CATEGORY:
+            return super().feature(name, x, learned)
+        texts = learned["categories"][learned["features"].index(name)] if "categories" in learned else ()
+        if not texts:
+            raise ModelError(f"the model takes a number as {name!r}, which is a category")
+        return code(x, texts)
 
     def predicts(self, learned: Learned) -> Kind:
         objective = learned["objective"][0]
@@ -168,26 +289,34 @@ class XGBoost(ScoreStage):
         return Kind.BOOLEAN if objective == "binary:logistic" else Kind.NUMBER
 
     def trained_for(self, learned: Learned) -> Objective:
-        name = learned["objective"][0]
+        name, margin = learned["objective"][0], self.output == "margin"
         if name not in ("reg:quantileerror", "reg:tweedie"):
-            return Objective(name)
+            return Objective(name, margin=margin)
         saved = np.asarray(learned["model"], np.uint8).tobytes()
         if name == "reg:quantileerror":
-            return Objective(name, alphas=read_model(saved, "the model").alphas)
-        stated = ubjson.parse(saved)["learner"]["objective"]["tweedie_regression_param"]
-        return Objective(name, power=float(stated["tweedie_variance_power"]))
+            return Objective(name, alphas=read_model(saved, "the model").alphas, margin=margin)
+        return Objective(name, power=variance_power(saved), margin=margin)
 
     def make_scorer(self, learned: Learned) -> Scorer:
-        return self._scorer(np.asarray(learned["model"], np.uint8).tobytes(), "the model")
+        model = np.asarray(learned["model"], np.uint8).tobytes()
+        scorer = self._scorer(model, "the model")
+        if self._explain is None:
+            return scorer
+        place = self._explain.place(self._margin_names(learned))
+        several = learned["objective"][0].startswith("multi:")
+        facts, texts = read_model(model, "the model"), learned.get("categories", ())
+        return Reasons(scorer, facts, "the model", self._explain, place, several, texts)
 
     def _objective(self, target: Kind | None) -> str | None:
         if self.objective != "auto":
-            return self.objective
+            return parameters.SAME_MEANING.get(self.objective, self.objective)
         return _BY_TARGET.get(target) if target is not None else None
 
     def _scorer_mistakes(self) -> Iterable[str]:
         if self.scorer in _OWN_SCORERS:
             return
+        if self._scoring != PLAIN:
+            yield f"scorer: {self.scorer!r} gives predictions alone; with output or base_margin, take 'auto'"
         name, known = self.scorer, ("auto", *self._known().names("scorer"))
         if name not in known:
             hint = did_you_mean(name, known)
@@ -197,7 +326,7 @@ class XGBoost(ScoreStage):
         if self.scorer in _OWN_SCORERS:
             from engine.forest.choose import choose_scorer
 
-            return choose_scorer(model, where, self.scorer, trusted=trusted)
+            return choose_scorer(model, where, self.scorer, trusted=trusted, scoring=self._scoring)
         from engine.forest.by_plugin import scorer_by
 
         return scorer_by(self._known().load(self.scorer, "scorer")(), model, where, trusted=trusted)
@@ -206,126 +335,21 @@ class XGBoost(ScoreStage):
         return self.registry or Registry()
 
 
-# -- reading and matching a file
+# -- what is learned
 
 
-def _read(path: str) -> Model:
-    file = Path(path).expanduser()
-    try:
-        data = read_regular(file, MOST_BYTES, ModelError)
-    except FileNotFoundError:
-        folder = file.parent
-        beside = sorted(item.name for item in folder.iterdir()) if folder.is_dir() else []
-        there = f"{folder} holds: {listing(beside)}" if folder.is_dir() else f"there is no folder {folder}"
-        raise ModelError(
-            f"there is no model file {path}.{did_you_mean(file.name, beside)}\n  {there}"
-        ) from None
-    except OSError as error:
-        raise ModelError(f"the model file {path} can't be read: {error.strerror or error}") from error
-    from engine.forest.choose import read_checked
-
-    return read_checked(data, path)
+def _has_categories(columns: Sequence[Column]) -> bool:
+    return any(column.kind is Kind.CATEGORY for column in columns)
 
 
-def _matched(facts: Model, columns: Sequence[str], path: str) -> tuple[str, ...]:
-    if not facts.feature_names:
-        if len(columns) != facts.n_features:
-            raise ModelError(
-                f"{path} takes {facts.n_features:,} features, but {len(columns):,} columns are selected: "
-                f"{listing(columns)}\n  the model has no feature names, so columns are matched by their order"
-            )
-        return tuple(columns)
-    names = facts.feature_names
-    missing = [name for name in names if name not in columns]
-    if missing:
-        extra = [name for name in columns if name not in names]
-        lines = [f"    {name!r}: no such column.{did_you_mean(name, extra)}" for name in missing[:12]]
-        more = f"\n    and {len(missing) - 12:,} more" if len(missing) > 12 else ""
-        raise ModelError(
-            f"{path} takes {len(names):,} features by name, of which {len(missing):,} are not selected:\n"
-            + "\n".join(lines)
-            + more
-            + f"\n  selected, but not taken by the model: {listing(extra)}"
-        )
-    return names
-
-
-# -- names of scores
-
-
-def _learned(facts: Model, classes: tuple[str, ...], features: tuple[str, ...]) -> Learned:
-    return {
+def _learned(
+    facts: Model, classes: tuple[str, ...], features: tuple[str, ...], texts: Sequence[tuple[str, ...]]
+) -> Learned:
+    found: dict[str, Any] = {
         "model": np.frombuffer(facts.ubj, np.uint8),
         "classes": classes,
         "objective": (facts.objective,),
         "features": features,
-        "suffixes": _suffixes(facts, classes),
+        "suffixes": names.suffixes(facts, classes),
     }
-
-
-def _suffixes(facts: Model, classes: tuple[str, ...]) -> tuple[str, ...]:
-    if facts.objective == "multi:softprob":
-        return _class_suffixes(classes or _numbered(facts.num_class))
-    if facts.alphas:
-        return _alpha_suffixes(facts.objective, facts.alphas)
-    return ("",) if facts.n_outputs == 1 else _class_suffixes(_numbered(facts.n_outputs))
-
-
-def _class_suffixes(classes: Sequence[str]) -> tuple[str, ...]:
-    return tuple(f"_{name}" for name in classes)
-
-
-def _alpha_suffixes(objective: str, values: Sequence[float]) -> tuple[str, ...]:
-    letter = "e" if objective == "reg:expectileerror" else "q"
-    return tuple(f"_{letter}{value:g}" for value in values)
-
-
-def _numbered(count: int) -> tuple[str, ...]:
-    return tuple(map(str, range(count)))
-
-
-# -- the target
-
-
-def _checked_target(y: FloatArray | None, objective: str, part: str) -> FloatArray:
-    if y is None or not len(y):
-        raise UserError(f"the {part} part has no target values; set 'target', or load a model with 'model'")
-    lacking = int(np.count_nonzero(~np.isfinite(y)))
-    if lacking:
-        raise UserError(f"the target is missing or infinite in {lacking:,} of {len(y):,} {part} rows")
-    if objective and not objective.startswith("rank:") and (y == y[0]).all():
-        raise UserError(
-            f"the target is {y[0]:g} in all {len(y):,} {part} rows: there is nothing to learn; "
-            "see that 'target' and 'split' say what they should"
-        )
-    return y
-
-
-def _classes(context: FitContext, params: Mapping[str, Any], y: FloatArray) -> tuple[str, ...]:
-    given = params.get("num_class")
-    if context.classes:
-        if given is not None and int(given) != len(context.classes):
-            raise UserError(
-                f"params.num_class is {given}, but the target has {len(context.classes)} classes: "
-                f"{listing(context.classes)}; remove it"
-            )
-        return context.classes
-    if (y < 0).any() or (y != np.floor(y)).any():
-        raise UserError(
-            "a multi: objective takes classes numbered 0, 1, 2 ...; the target holds other numbers. "
-            "Make the target a category, or use a reg: objective"
-        )
-    highest = int(y.max())
-    if given is not None and highest >= int(given):
-        raise UserError(f"params.num_class is {given}, but the target goes up to class {highest}")
-    return _numbered(int(given) if given is not None else highest + 1)
-
-
-def _alpha_mistakes(name: str, given: Any) -> Iterable[str]:
-    values = given if isinstance(given, list | tuple) else [given]
-    if given is None:
-        yield f"params.{name}: this objective needs it, such as {name}: [0.1, 0.5, 0.9]"
-    elif not values or not all(
-        isinstance(value, int | float) and not math.isnan(value) and 0 < value < 1 for value in values
-    ):
-        yield f"params.{name}: {given!r} is not a number between 0 and 1, or a list of such"
+    return found | ({"categories": tuple(texts)} if any(texts) else {})

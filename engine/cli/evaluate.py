@@ -127,7 +127,7 @@ def _facts(opened: Opened, version: str, found: Evaluation) -> dict[str, Any]:
         "version": version,
         "part": plan.split.part or "all",
         "task": found.task.kind,
-        "target": (plan.target.column or plan.target.value) if plan.target else None,
+        "target": plan.target.text if plan.target else None,
         "weight": plan.weight or None,
         "threshold": found.task.threshold if decides else None,
         "rows": found.rows,

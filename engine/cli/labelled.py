@@ -12,7 +12,6 @@ from engine.cli.progress import Progress
 from engine.config.config import Config
 from engine.decode import TableDecoder
 from engine.errors import ConfigError, DataError, Mistake, did_you_mean, listing
-from engine.expr.language import names
 from engine.plan.build import registry_for
 from engine.plan.plan import Plan
 from engine.runtime.io import Source, open_source
@@ -129,11 +128,8 @@ def open_labelled(
 
 def _named(plan: Plan) -> dict[str, tuple[str, ...]]:
     """The columns that each key of a plan names, besides its inputs."""
-    target: tuple[str, ...] = ()
-    if plan.target is not None:
-        target = (plan.target.column,) if plan.target.column else tuple(names(plan.target.value))
     found = {
-        "target": target,
+        "target": plan.target.reads if plan.target is not None else (),
         "split.column": (plan.split.column,),
         "weight": (plan.weight,),
         "group": (plan.group,),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 from engine.cli.arguments import Arguments
@@ -210,18 +211,22 @@ def _inputs() -> Schema:
 
 
 def _target() -> Schema:
-    both = {
-        "properties": {key: {"type": "string"} for key in ("column", "value")},
-        "required": ["column", "value"],
-    }
+    forms = ("column", "value", "columns", "lower")
+    two = [
+        {"properties": {key: {"type": ["string", "array"]} for key in pair}, "required": list(pair)}
+        for pair in combinations(forms, 2)
+    ]
     found = mapping(
         {
             "column": {**_NAME, "description": "a column of the labelled source"},
             "value": {**_NAME, "description": "an expression over columns of the labelled source"},
+            "columns": {**_NAMES, "description": "several columns, each a target of its own"},
+            "lower": {**_NAME, "description": "the column of lower bounds of a time; missing: 0"},
+            "upper": {**_NAME, "description": "the column of upper bounds; missing: it isn't over"},
         },
-        description="what is learned: a column, or an expression",
+        description="what is learned: a column, an expression, several columns, or a time between bounds",
     )
-    return {**found, "not": both}
+    return {**found, "not": {"anyOf": two}}
 
 
 def _split() -> Schema:

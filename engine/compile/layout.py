@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from engine.compile.passes import Key, Root
 from engine.expr.derived import Derived, InputKey
@@ -164,6 +165,17 @@ def lay_out(trace: Trace, scorers: Mapping[str, Scorer]) -> Layout:
         tuple(pruned),
         tuple(refusals),
     )
+
+
+def narrow(trace: Trace, scorers: Mapping[str, Scorer]) -> dict[str, Scorer]:
+    """The models that give what somebody reads, where that is cheaper than all that they could give."""
+    nodes = [*(node for _, node in trace.outputs), *(node for point in trace.points for node in point.reads)]
+    read: dict[str, set[int]] = {label: set() for label in scorers}
+    for leaf in leaves(nodes):
+        if leaf.op == "score":
+            read[leaf.data[0]].add(leaf.data[1])
+    found: dict[str, Any] = dict(scorers)
+    return {label: s.narrow(read[label]) if hasattr(s, "narrow") else s for label, s in found.items()}
 
 
 def _columns(found: Sequence[tuple[str, str, Expr]]) -> tuple[Root, ...]:

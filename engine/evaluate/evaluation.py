@@ -16,7 +16,7 @@ from engine.metric import MetricPlugin, Scored, Task
 from engine.pipeline import Pipeline
 from engine.registry import Registry
 from engine.training.fit import score_columns
-from engine.training.metrics import METRICS, load_metrics, measure, task_of
+from engine.training.metrics import METRICS, as_predictions, load_metrics, measure, names_of, task_of
 
 Inputs = Callable[[Sequence[str], bool], Iterable[pa.RecordBatch | pa.Table]]
 
@@ -143,7 +143,8 @@ def evaluate(
     batches = [table] if inputs is None else inputs(scoring.reads, bool(scoring.groups))
     answers = score_rows(scoring, batches, labelled.rows, where=where, text=text)
     labelled = labelled.take(answers.good)
-    rows = Scored(task, labelled.y, answers.scores, labelled.weight, labelled.group)
+    scores = as_predictions(pipeline, answers.scores)
+    rows = Scored(task, labelled.y, scores, labelled.weight, labelled.group)
     segments = labelled.segments
     return Evaluation(
         len(rows),
@@ -219,8 +220,5 @@ def _by_segment(
 def _better(metrics: Sequence[MetricPlugin], task: Task) -> dict[str, bool | None]:
     found: dict[str, bool | None] = {}
     for metric in metrics:
-        names = [metric.use]
-        if metric.by_column and len(task.columns) > 1:
-            names = [f"{metric.use}_{column}" for column in task.columns]
-        found |= dict.fromkeys(names, metric.greater_is_better)
+        found |= dict.fromkeys(names_of(metric, task), metric.greater_is_better)
     return found

@@ -32,7 +32,7 @@ class Labelled:
     ----------
     rows : int64 array, shape (n,)
         Their positions in the table, ascending.
-    y : float64 array, shape (n,)
+    y : float64 array, shape (n,), or (n, k) of several targets, or (n, 2) of bounds
         The target, a category as its place among the model's classes.
     weight : float64 array, shape (n,), or None
     group : int64 array, shape (n,), or None

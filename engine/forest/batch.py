@@ -65,8 +65,13 @@ def score_block(rows: int, features: int, scores: int, model: int, work: int, st
         _rank(features + 4 * start * row_step, count, tiles * TILE, m, ranks, column, row_step, feature_step)
         for k in range(n_groups):
             out = float32s(sums + 4 * k * BLOCK)
-            for i in range(_uint64(tiles * TILE)):
-                out[i] = base[k]
+            if m[10] > 0:
+                for i in range(_uint64(tiles * TILE)):
+                    out[i] = base[k]
+            else:  # base margins that rows bring are features behind the others
+                x = float32s(features + 4 * (start * row_step + (k - m[10]) * feature_step))
+                for i in range(_uint64(tiles * TILE)):
+                    out[i] = x[i * _uint64(row_step)] if i < _uint64(count) else _ZERO
         sizes[0] = tiles
         for j in range(m[11]):
             # kernel, records of its trees, how many

@@ -80,10 +80,12 @@ def lay_out_blocks(forest: Forest, predict: int, row: tuple[int, int]) -> Blocks
     margins = 64 * (forest.n_groups // 16 + 3)
     row_apart = 4 * (forest.n_features + forest.n_outputs)
     masks_at = -(-(WORK + ranks.n_slots * BLOCK + sums + 4 * BLOCK + margins + row_apart) // 64) * 64
+    # not above zero: the feature, negated, from which on a row's base margins lie
+    base = -forest.first_given if forest.given else forest.base.ctypes.data
     context = [
         forest.n_features, forest.n_groups, forest.n_outputs, len(searches), searches.ctypes.data,
         tables.ctypes.data, questions.count, questions.table.ctypes.data, questions.answers.ctypes.data,
-        ranks.first_question, forest.base.ctypes.data, len(runs), runs.ctypes.data, predict,
+        ranks.first_question, base, len(runs), runs.ctypes.data, predict,
         ranks.n_slots, row[0], row[1], trees.width, kernels.rank_kernel().address,
         single.ctypes.data, masks_at,
     ]  # fmt: skip

@@ -10,6 +10,7 @@ from engine.forest.faults import UnsupportedError
 from engine.forest.forest import read_document, read_forest, read_grown
 from engine.forest.model import Model, read_model
 from engine.forest.oracle import CrashedError, FailedError, RefusedError, predict, predict_apart
+from engine.forest.scoring import PLAIN, Scoring
 from engine.forest.verify import difference, release, remembered, rows_around, xgboost_version
 from engine.forest.xgb import XGBoostScorer, first_line
 from engine.jit.cache import why_not
@@ -20,7 +21,12 @@ MODES = ("auto", "native", "xgboost")
 
 
 def choose_scorer(
-    data: bytes, where: str = "the model", mode: str = "auto", *, trusted: bool = False
+    data: bytes,
+    where: str = "the model",
+    mode: str = "auto",
+    *,
+    trusted: bool = False,
+    scoring: Scoring = PLAIN,
 ) -> Scorer:
     """The scorer of a saved model.
 
@@ -38,6 +44,8 @@ def choose_scorer(
     trusted : bool
         The model was trained here. Any other is read by XGBoost in a child process first, because XGBoost
         ends the process on some damaged models.
+    scoring : Scoring
+        What is wanted of it.
 
     Raises
     ------
@@ -61,7 +69,7 @@ def choose_scorer(
     reason = why_not()
     document = read_document(data, where)
     try:
-        forest = read_forest(document, where, release(installed))
+        forest = read_forest(document, where, release(installed), scoring)
         if mode != "xgboost" and not reason:
             from engine.forest.native import NativeScorer
 
@@ -69,9 +77,10 @@ def choose_scorer(
 
             def compare() -> str | None:
                 rows = rows_around(forest)
-                return difference(native, rows, (predict if trusted else predict_apart)(data, rows))
+                ask = predict if trusted else predict_apart
+                return difference(native, rows, ask(data, rows, scoring.margin, forest.given))
 
-            found = remembered(data, "native", compare)
+            found = remembered(data, f"native{scoring.name}", compare)
             if found is None:
                 native.note += f"; equal to XGBoost {installed}"
                 return native
@@ -84,7 +93,7 @@ def choose_scorer(
         raise ModelError(f"{where} can't be scored natively: {reason}; use scorer: auto or xgboost")
     if not trusted:
         try_apart(data, document, where)
-    scorer = XGBoostScorer(read_model(data, where), where)
+    scorer = XGBoostScorer(read_model(data, where), where, scoring)
     if reason:
         scorer.note += f"; not native: {reason}"
     return scorer

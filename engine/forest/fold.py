@@ -106,7 +106,7 @@ def fold_forest(
     nodes = nodes[np.argsort(trees.feature[nodes], kind="stable")]
     numbers, starts = np.unique(trees.feature[nodes], return_index=True)
     parts = np.split(nodes, starts[1:]) if len(nodes) else []
-    made = _Made(forest)
+    made = _Made(forest, [features[number] for number in range(forest.first_given, forest.n_features)])
     simple = share(fold([features[number][1] for number in numbers.tolist()]))
     for number, part, expr in zip(numbers.tolist(), parts, simple, strict=True):
         name = features[number][0]
@@ -122,8 +122,9 @@ def fold_forest(
 class _Made:
     """The new forest as it is made, feature by feature."""
 
-    def __init__(self, forest: Forest) -> None:
+    def __init__(self, forest: Forest, given: Sequence[tuple[str, Expr]]) -> None:
         trees = forest.trees
+        self._given = tuple(given)
         self._forest = forest
         self._feature = trees.feature.copy()
         self._threshold = trees.threshold.copy()
@@ -240,7 +241,7 @@ class _Made:
 
     def folded(self) -> Folded | None:
         """What came of it."""
-        before = len(self._forest.used)
+        before = len(self._forest.used) - len(self._given)
         changed = self._columns or self._imputed or self._limited or self._chains
         if not changed and len(self._features) == before:
             return None
@@ -248,10 +249,9 @@ class _Made:
             self._forest.trees, feature=self._feature, threshold=self._threshold,
             default_left=self._default_left, category=self._category, sets=tuple(self._sets),
         )  # fmt: skip
-        forest = replace(self._forest, trees=trees, n_features=len(self._features))
-        return Folded(
-            tuple((name, expr) for _, name, expr in self._features.values()), forest, self._note(before)
-        )
+        features = (*((name, expr) for _, name, expr in self._features.values()), *self._given)
+        forest = replace(self._forest, trees=trees, n_features=len(features))
+        return Folded(features, forest, self._note(before))
 
     def _note(self, before: int) -> str:
         said = []

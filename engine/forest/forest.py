@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from engine.forest import jsonfile, ubjson
 from engine.forest.faults import DamagedError, UnsupportedError
 from engine.forest.jsonfile import single
 from engine.forest.lists import numbers, whole
+from engine.forest.scoring import PLAIN, Scoring
 from engine.forest.trees import Trees, read_trees
 
 Version = tuple[int, int]
@@ -29,15 +31,18 @@ _IDENTITY = (
     "reg:squarederror", "reg:linear", "reg:squaredlogerror", "reg:pseudohubererror", "reg:absoluteerror",
     "rank:ndcg", "rank:map", "rank:pairwise", "binary:logitraw",
 )  # fmt: skip
-_TRANSFORMS = {
-    **dict.fromkeys(_SIGMOID, "sigmoid"),
-    **dict.fromkeys(_EXP, "exp"),
-    **dict.fromkeys(_IDENTITY, "identity"),
-    "reg:quantileerror": "identity",
-    "binary:hinge": "hinge",
-    "multi:softprob": "softprob",
-    "multi:softmax": "softmax",
-}
+TRANSFORMS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(_SIGMOID, "sigmoid"),
+        **dict.fromkeys(_EXP, "exp"),
+        **dict.fromkeys(_IDENTITY, "identity"),
+        "reg:quantileerror": "identity",
+        "binary:hinge": "hinge",
+        "multi:softprob": "softprob",
+        "multi:softmax": "softmax",
+    }
+)
+"""The way from margins to predictions, by objective."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Forest:
     ----------
     trees : Trees
     n_features, n_groups : int
-        ``n_groups`` counts the margins of a row.
+        ``n_groups`` counts the margins of a row. The last of its features may be ``given`` base margins.
     base : float32 array, shape (n_groups,)
         The margins before the first tree.
     transform : {"identity", "sigmoid", "exp", "hinge", "softprob", "softmax", "sorted"}
@@ -56,6 +61,7 @@ class Forest:
     objective : str
     dart : bool
         Whether trees are weighted, in whatever way they are stored.
+    scoring : Scoring
     """
 
     trees: Trees
@@ -65,6 +71,17 @@ class Forest:
     transform: str
     objective: str
     dart: bool
+    scoring: Scoring = PLAIN
+
+    @property
+    def given(self) -> int:
+        """How many base margins a row brings, behind the features of the model."""
+        return self.n_groups if self.scoring.base_margin else 0
+
+    @property
+    def first_given(self) -> int:
+        """The number of the first of these features."""
+        return self.n_features - self.given
 
     @property
     def n_outputs(self) -> int:
@@ -73,8 +90,9 @@ class Forest:
 
     @property
     def used(self) -> frozenset[int]:
-        """Features that some split reads."""
-        return frozenset(np.unique(self.trees.feature[self.trees.left >= 0]).tolist())
+        """Features that some split reads, and given base margins."""
+        split = np.unique(self.trees.feature[self.trees.left >= 0]).tolist()
+        return frozenset((*split, *range(self.first_given, self.n_features)))
 
 
 def read_document(data: bytes, where: str) -> Any:
@@ -93,7 +111,7 @@ def read_document(data: bytes, where: str) -> Any:
         raise ModelError(f"{where} is damaged or no XGBoost model: {error}") from error
 
 
-def read_forest(document: Any, where: str, version: Version) -> Forest:
+def read_forest(document: Any, where: str, version: Version, scoring: Scoring = PLAIN) -> Forest:
     """The forest of a model's document.
 
     Parameters
@@ -104,6 +122,8 @@ def read_forest(document: Any, where: str, version: Version) -> Forest:
         The file, for messages.
     version : tuple of int
         The XGBoost release whose answers are wanted, such as ``(3, 2)``.
+    scoring : Scoring
+        What is wanted of it.
 
     Raises
     ------
@@ -121,7 +141,14 @@ def read_forest(document: Any, where: str, version: Version) -> Forest:
     >>> read_forest(document, "model.ubj", (3, 2)).trees.n_trees
     3
     """
-    return _checked(document, where, lambda learner: _learner(learner, version))
+    forest = _checked(document, where, lambda learner: _learner(learner, version))
+    given = forest.n_groups if scoring.base_margin else 0
+    return replace(
+        forest,
+        n_features=forest.n_features + given,
+        transform="identity" if scoring.margin else forest.transform,
+        scoring=scoring,
+    )
 
 
 def read_grown(document: Any, where: str) -> Forest:
@@ -177,12 +204,12 @@ def _grown(learner: Mapping[str, Any]) -> Forest:
 def _learner(learner: Mapping[str, Any], version: Version) -> Forest:
     grown = _grown(learner)
     objective, n_groups = grown.objective, grown.n_groups
-    if objective not in _TRANSFORMS:
+    if objective not in TRANSFORMS:
         raise UnsupportedError(f"its objective is {objective!r}")
     if not grown.trees.n_trees and objective in (*_SIGMOID, *_EXP):
         # XGBoost takes the base score of a model that was never boosted as the margin itself.
         raise UnsupportedError("it has no trees")
-    transform = _TRANSFORMS[objective]
+    transform = TRANSFORMS[objective]
     if objective == "reg:quantileerror" and version >= (3, 4) and n_groups > 1:
         transform = "sorted"
     text = str(learner["learner_model_param"]["base_score"])

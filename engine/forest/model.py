@@ -15,6 +15,7 @@ import numpy as np
 
 from engine.errors import ModelError
 from engine.forest import ubjson
+from engine.forest.texts import kept_texts
 
 MOST_BYTES = 2**31
 """The largest model that is read."""
@@ -59,6 +60,10 @@ class Model:
         The quantiles (or expectiles) predicted, for such objectives.
     categorical : bool
         Whether some split is on a set of categories.
+    feature_types : tuple of str
+        XGBoost's own, ``c`` for a category; empty if it was trained without.
+    texts : tuple of tuple of str
+        The categories of each feature in the order of their codes; empty if the model keeps none.
     best_iteration : int or None
         What early stopping noted. Predictions use all trees all the same.
     """
@@ -76,7 +81,18 @@ class Model:
     used: frozenset[int] = frozenset()
     alphas: tuple[float, ...] = ()
     categorical: bool = False
+    feature_types: tuple[str, ...] = ()
+    texts: tuple[tuple[str, ...], ...] = ()
     best_iteration: int | None = None
+
+    @property
+    def n_margins(self) -> int:
+        """How many margins a row has: one for each class or target."""
+        return max(self.num_class, self.n_targets, 1)
+
+    def splits_categories(self, feature: int) -> bool:
+        """Whether a feature is a category to the model."""
+        return feature < len(self.feature_types) and self.feature_types[feature] == "c"
 
 
 def read_model(data: bytes, where: str) -> Model:
@@ -153,7 +169,8 @@ def _learner(learner: Mapping[str, Any], ubj: bytes) -> Model:
     n_features = int(parameters["num_feature"])
     num_class = int(parameters.get("num_class", 0))
     n_targets = int(parameters.get("num_target", 1))
-    booster, trees = _trees(learner["gradient_booster"])
+    booster, grown = _grown(learner["gradient_booster"])
+    trees = [] if booster == "gblinear" else list(grown["trees"])
     used: set[int] = set()
     categorical = False
     for number, tree in enumerate(trees):
@@ -175,21 +192,24 @@ def _learner(learner: Mapping[str, Any], ubj: bytes) -> Model:
         used=frozenset(range(n_features)) if booster == "gblinear" else frozenset(used),
         alphas=_alphas(objective),
         categorical=categorical,
+        feature_types=tuple(map(str, learner.get("feature_types", ()))),
+        texts=kept_texts(grown, n_features),
         best_iteration=int(best) if best is not None else None,
     )
 
 
-def _trees(gradient_booster: Mapping[str, Any]) -> tuple[str, list[Any]]:
+def _grown(gradient_booster: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The booster, and the part that holds its trees."""
     name = str(gradient_booster["name"])
     if name == "dart":
-        return name, list(gradient_booster["gbtree"]["model"]["trees"])
+        return name, gradient_booster["gbtree"]["model"]
     if name == "gbtree":
         # From XGBoost 3.4 on, DART is a gbtree with weights for its trees.
         model = gradient_booster["model"]
         dropped = bool(len(model.get("weight_drop", ())) or len(gradient_booster.get("weight_drop", ())))
-        return "dart" if dropped else name, list(model["trees"])
+        return "dart" if dropped else name, model
     if name == "gblinear":
-        return name, []
+        return name, {}
     raise ValueError(f"its booster is {name!r}, not gbtree, dart or gblinear")
 
 

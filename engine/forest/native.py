@@ -54,7 +54,7 @@ class NativeScorer:
         self.n_features = forest.n_features
         self.n_outputs = forest.n_outputs
         self.used = forest.used
-        self.note = f"native: {forest.objective}, {forest.trees.n_trees:,} trees"
+        self.note = f"native: {forest.objective}{forest.scoring.name}, {forest.trees.n_trees:,} trees"
         self._where = where
         predict = predict_kernel(forest.transform).address
         self._row = lay_out_row(forest, predict)

@@ -39,7 +39,9 @@ class FailedError(Exception):
     """The child process failed for a reason of its own; the text is the last that it said."""
 
 
-def predict(data: bytes, rows: NDArray[np.float32] | None) -> NDArray[np.float32]:
+def predict(
+    data: bytes, rows: NDArray[np.float32] | None, margin: bool = False, given: int = 0
+) -> NDArray[np.float32]:
     """Predictions of the installed XGBoost, which this imports.
 
     They are those of ``inplace_predict``, but for DART before XGBoost 3.3, where ``predict`` is right, and
@@ -51,6 +53,10 @@ def predict(data: bytes, rows: NDArray[np.float32] | None) -> NDArray[np.float32
         The model, UBJSON or JSON.
     rows : float32 array, shape (n, n_features), or None
         None: two rows, zero and missing.
+    margin : bool
+        Margins in place of predictions.
+    given : int
+        How many of the last features are base margins.
     """
     import xgboost
 
@@ -58,19 +64,30 @@ def predict(data: bytes, rows: NDArray[np.float32] | None) -> NDArray[np.float32
     if rows is None:
         rows = np.zeros((2, booster.num_features()), np.float32)
         rows[1] = np.nan
+    features = np.ascontiguousarray(rows[:, : rows.shape[1] - given])
+    base = np.ascontiguousarray(rows[:, rows.shape[1] - given :]) if given else None
     major, minor = map(int, xgboost.__version__.split(".")[:2])
     config = booster.save_config().replace(" ", "")
     if '"name":"gblinear"' in config or ((major, minor) < (3, 3) and '"name":"dart"' in config):
         matrix = xgboost.DMatrix(
-            rows, nthread=1, feature_types=booster.feature_types, enable_categorical=True
+            features,
+            nthread=1,
+            base_margin=base,
+            feature_types=booster.feature_types,
+            enable_categorical=True,
         )
-        found: Any = booster.predict(matrix, validate_features=False)
+        found: Any = booster.predict(matrix, output_margin=margin, validate_features=False)
     else:
-        found = booster.inplace_predict(rows, validate_features=False)
+        kind = "margin" if margin else "value"
+        found = booster.inplace_predict(
+            features, predict_type=kind, base_margin=base, validate_features=False
+        )
     return np.asarray(found, np.float32)
 
 
-def predict_apart(data: bytes, rows: NDArray[np.float32] | None) -> NDArray[np.float32]:
+def predict_apart(
+    data: bytes, rows: NDArray[np.float32] | None, margin: bool = False, given: int = 0
+) -> NDArray[np.float32]:
     """The same in a child process.
 
     Raises
@@ -86,7 +103,7 @@ def predict_apart(data: bytes, rows: NDArray[np.float32] | None) -> NDArray[np.f
     try:
         done = subprocess.run(
             # -P: the files beside this one are no modules of their own.
-            [sys.executable, "-P", str(Path(__file__))],
+            [sys.executable, "-P", str(Path(__file__)), str(int(margin)), str(given)],
             input=sent + data,
             capture_output=True,
             timeout=seconds,
@@ -130,7 +147,8 @@ def _main() -> int:
     import xgboost
 
     try:
-        found = predict(source.read(), rows if rows.shape[1] else None)
+        margin, given = map(int, sys.argv[1:])
+        found = predict(source.read(), rows if rows.shape[1] else None, bool(margin), given)
     except (xgboost.core.XGBoostError, ValueError) as error:
         sys.stderr.write(str(error))
         return _REFUSED

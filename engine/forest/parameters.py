@@ -6,6 +6,7 @@ Source: https://xgboost.readthedocs.io/en/stable/parameter.html and ``Booster.sa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from engine.errors import did_you_mean, listing
@@ -13,10 +14,13 @@ from engine.errors import did_you_mean, listing
 OBJECTIVES = (
     "reg:squarederror", "reg:squaredlogerror", "reg:logistic", "reg:pseudohubererror", "reg:absoluteerror",
     "reg:quantileerror", "reg:expectileerror", "reg:gamma", "reg:tweedie", "binary:logistic",
-    "binary:logitraw", "binary:hinge", "count:poisson", "survival:cox", "multi:softmax", "multi:softprob",
-    "rank:ndcg", "rank:map", "rank:pairwise",
+    "binary:logitraw", "binary:hinge", "count:poisson", "survival:cox", "survival:aft", "multi:softmax",
+    "multi:softprob", "rank:ndcg", "rank:map", "rank:pairwise", "reg:linear",
 )  # fmt: skip
-"""Objectives that the engine trains; ``survival:aft`` wants two labels a row."""
+"""Objectives that can be trained; ``reg:expectileerror`` from XGBoost 3.3 on."""
+
+SAME_MEANING: Mapping[str, str] = MappingProxyType({"reg:linear": "reg:squarederror"})
+"""Old names of objectives."""
 
 _WHOLE = (
     "max_depth", "max_leaves", "max_bin", "num_parallel_tree", "max_cat_to_onehot", "max_cat_threshold",
@@ -34,7 +38,8 @@ _OTHER = (
     "seed_per_iteration", "tweedie_variance_power", "huber_slope", "quantile_alpha", "expectile_alpha",
     "lambdarank_pair_method", "lambdarank_normalization", "lambdarank_score_normalization",
     "lambdarank_unbiased", "lambdarank_bias_norm", "ndcg_exp_gain", "feature_selector", "validate_parameters",
-    "fail_on_invalid_gpu_id", "debug_synchronize", "sparse_threshold",
+    "fail_on_invalid_gpu_id", "debug_synchronize", "sparse_threshold", "aft_loss_distribution",
+    "aft_loss_distribution_scale",
 )  # fmt: skip
 
 NAMES = (*_WHOLE, *_OTHER)
@@ -68,8 +73,10 @@ def mistakes(params: Mapping[str, Any]) -> Iterable[str]:
             yield f"{where}: {value!r} is no whole number"
         elif value is None:
             yield f"{where}: it has no value; remove it, or give one"
-        elif name == "booster" and value not in ("gbtree", "dart"):
-            yield f"{where}: {value!r} can't be scored row by row; use gbtree or dart"
+        elif name == "booster" and value not in ("gbtree", "dart", "gblinear"):
+            yield f"{where}: there is no booster {value!r}; use gbtree, dart or gblinear"
+        elif name == "updater" and value == "shotgun":
+            yield f"{where}: 'shotgun' gives other numbers in every run; use coord_descent"
 
 
 def objective_mistake(objective: str) -> str | None:
@@ -80,8 +87,6 @@ def objective_mistake(objective: str) -> str | None:
     """
     if objective == "auto" or objective in OBJECTIVES:
         return None
-    if objective == "survival:aft":
-        return "objective: 'survival:aft' wants two bounds for each row, which a target can't give"
     known = ("auto", *OBJECTIVES)
     guess = did_you_mean(objective, known) or f" There are: {listing(known, 40)}"
     return f"objective: {objective!r} is none that can be trained.{guess}"

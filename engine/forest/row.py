@@ -25,7 +25,8 @@ class Row:
     ----------
     context : int64 array
         Slots; groups; used features, their numbers; questions on categories, their table and answers;
-        base margins; nodes, where trees start, steps of every eight; leaf values; groups of trees; shift;
+        base margins (not above zero: how many bytes before them a row's features begin); nodes, where trees
+        start, steps of every eight; leaf values; groups of trees; shift;
         trees; leaf width; the address of what makes predictions, and four numbers for that.
     held : tuple of arrays
         What ``context`` points to.
@@ -77,8 +78,9 @@ def lay_out_row(forest: Forest, predict: int) -> Row:
         trees.values, trees.group.astype(np.int64),
     )  # fmt: skip
     at = [array.ctypes.data for array in held]
+    base = -4 * forest.first_given if forest.given else at[3]
     context = [
-        n_slots, forest.n_groups, len(used), at[0], questions.count, at[1], at[2], at[3], at[4], at[5], at[6],
+        n_slots, forest.n_groups, len(used), at[0], questions.count, at[1], at[2], base, at[4], at[5], at[6],
         at[7], at[8], shift, trees.n_trees, trees.width, predict,
         forest.n_groups, 1, 1, 1,
     ]  # fmt: skip

@@ -69,7 +69,8 @@ def rows_around(forest: Forest, rows: int = ROWS, seed: int = 0) -> NDArray[np.f
     edges = np.searchsorted(trees.feature[inner], np.arange(forest.n_features + 1))
     least = -_GREATEST if forest.dart else -np.inf
     odd = np.array([0.0, -0.0, 1e-45, -1e-45, least, -least, 1.0, -1.0], np.float32)
-    for feature in forest.used:
+    out[:, forest.first_given :] = (3 * rng.normal(size=(rows, forest.given))).astype(np.float32)
+    for feature in sorted(forest.used - set(range(forest.first_given, forest.n_features))):
         nodes = inner[edges[feature] : edges[feature + 1]]
         chosen = rng.choice(nodes, _POOL) if len(nodes) > _POOL else nodes
         exact = trees.threshold[chosen][trees.category[chosen] < 0]

@@ -86,7 +86,8 @@ def walk_row(features: int, scores: int, model: int, a: int, b: int, c: int) -> 
         q = 3 * j
         found = answers[questions[q + 2] + answer_at(x[questions[q]], questions[q + 1])]
         keys[at + _uint64(j)] = _int32(found)
-    base = float32s(m[7])
+    # base margins that the row brings lie behind its features
+    base = float32s(m[7] if m[7] > 0 else features - m[7])
     for k in range(n_groups):
         margins[k] = base[k]
     nodes = uint64s(m[8])

@@ -19,22 +19,26 @@ from numpy.typing import NDArray
 
 from engine.errors import ModelError
 from engine.forest.model import Model, read_model
+from engine.forest.scoring import PLAIN, Scoring
 
 if TYPE_CHECKING:
     import xgboost
 
-_ARGUMENTS = json.dumps(
-    {
-        "type": 0,
-        "training": False,
-        "iteration_begin": 0,
-        "iteration_end": 0,
-        "missing": float("nan"),
-        "strict_shape": False,
-        "cache_id": 0,
-    }
-).encode()
-"""Predictions (not margins), all trees; the keys of `Booster.inplace_predict`, XGBoost 3.0 to 3.4."""
+
+def _arguments(margin: bool) -> bytes:
+    """Predictions or margins, all trees; the keys of `Booster.inplace_predict`, XGBoost 3.0 to 3.4."""
+    return json.dumps(
+        {
+            "type": int(margin),
+            "training": False,
+            "iteration_begin": 0,
+            "iteration_end": 0,
+            "missing": float("nan"),
+            "strict_shape": False,
+            "cache_id": 0,
+        }
+    ).encode()
+
 
 _MOST_BUFFERS = 256
 
@@ -111,11 +115,13 @@ class XGBoostScorer:
         What `read_model` returned, or the saved model itself.
     where : str
         The file or stage, for messages.
+    scoring : Scoring
+        What is wanted of it. With base margins, a row takes XGBoost's own way through Python.
 
     Raises
     ------
     ModelError
-        XGBoost can't load the model, or the engine can't score it.
+        XGBoost can't load the model.
 
     Examples
     --------
@@ -127,23 +133,24 @@ class XGBoostScorer:
     True
     """
 
-    def __init__(self, model: Model | bytes, where: str = "the model") -> None:
+    def __init__(self, model: Model | bytes, where: str = "the model", scoring: Scoring = PLAIN) -> None:
         import xgboost
         from xgboost.core import _LIB
 
         facts = model if isinstance(model, Model) else read_model(model, where)
-        refuse_unscorable(facts, where)
-        self.n_features = facts.n_features
-        self.n_outputs = facts.n_outputs
-        self.used = facts.used
+        self._given = facts.n_margins if scoring.base_margin else 0
+        self.n_features = facts.n_features + self._given
+        self.n_outputs = facts.n_margins if scoring.margin else facts.n_outputs
+        self.used = facts.used | frozenset(range(facts.n_features, self.n_features))
         version = xgboost.__version__
-        self.note = f"XGBoost {version}: {facts.objective}, {facts.n_trees:,} trees"
+        self.note = f"XGBoost {version}: {facts.objective}{scoring.name}, {facts.n_trees:,} trees"
+        self._margin = scoring.margin
         self._where = where
         self._booster = load_booster(facts.ubj, where)
         self._handle = self._booster.handle
         self._predict = _LIB.XGBoosterPredictFromDense
         self._error = _LIB.XGBGetLastError
-        self._arguments = ctypes.c_char_p(_ARGUMENTS)
+        self._arguments = ctypes.c_char_p(_arguments(scoring.margin))
         self._no_proxy = ctypes.c_void_p()
         self._buffers: dict[tuple[int, int], _Buffers] = {}
         self._matrix_lock = threading.Lock()
@@ -218,8 +225,8 @@ class XGBoostScorer:
             if len(self._buffers) >= _MOST_BUFFERS:
                 self._buffers.clear()
             buffers = self._buffers[key] = _Buffers(key[0], 1, self.n_features)
-        if self._by_matrix:
-            scores[:] = self._matrix(features.reshape(1, -1))[0]
+        if self._by_matrix or self._given:
+            scores[:] = self._plainly(features.reshape(1, -1))[0]
             return
         self._call(buffers)
         ctypes.memmove(key[1], buffers.result, 4 * self.n_outputs)
@@ -227,8 +234,8 @@ class XGBoostScorer:
     def _block(self, rows: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
         if not len(rows):
             return
-        if self._by_matrix:
-            scores[:] = self._matrix(rows)
+        if self._by_matrix or self._given:
+            scores[:] = self._plainly(rows)
             return
         buffers = _Buffers(rows.ctypes.data, len(rows), self.n_features)
         self._call(buffers)
@@ -250,31 +257,34 @@ class XGBoostScorer:
             reason = first_line(RuntimeError(self._error().decode("utf-8", "replace")))
             raise ModelError(f"{self._where}: XGBoost can't score it: {reason}")
 
-    def _matrix(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _plainly(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """By what XGBoost offers to everybody."""
         import xgboost
 
-        greatest = np.finfo(np.float32).max
-        finite = np.clip(rows, -greatest, greatest)
-        with self._matrix_lock:
-            matrix = xgboost.DMatrix(finite, nthread=1)
-            predicted: Any = self._booster.predict(matrix, validate_features=False)
-        return np.asarray(predicted, np.float32).reshape(len(rows), self.n_outputs)
-
-
-def refuse_unscorable(model: Model, where: str) -> None:
-    """Raise `ModelError` where this model is one the engine doesn't score.
-
-    Parameters
-    ----------
-    model : Model
-    where : str
-        The file, for messages.
-    """
-    if model.categorical:
-        raise ModelError(
-            f"{where} splits on categories (enable_categorical), which isn't supported yet; "
-            "train on one-hot or ordinal columns (use: onehot) instead"
-        )
+        own = self.n_features - self._given
+        features = np.ascontiguousarray(rows[:, :own])
+        base = np.ascontiguousarray(rows[:, own:]) if self._given else None
+        if self._by_matrix:
+            greatest = np.finfo(np.float32).max
+            with self._matrix_lock:
+                matrix = xgboost.DMatrix(
+                    np.clip(features, -greatest, greatest),
+                    nthread=1,
+                    base_margin=base,
+                    feature_types=self._booster.feature_types,
+                    enable_categorical=True,
+                )
+                found: Any = self._booster.predict(
+                    matrix, output_margin=self._margin, validate_features=False
+                )
+        else:
+            found = self._booster.inplace_predict(
+                features,
+                predict_type="margin" if self._margin else "value",
+                base_margin=base,
+                validate_features=False,
+            )
+        return np.asarray(found, np.float32).reshape(len(rows), self.n_outputs)
 
 
 def _version(text: str) -> tuple[int, int]:

@@ -117,7 +117,9 @@ def _canonical(plan: Plan) -> Mapping[str, Any]:
     return {
         "name": plan.name,
         "inputs": {column.name: _input(column) for column in plan.inputs},
-        "target": {k: v for k, v in dataclasses.asdict(target).items() if v} if target is not None else None,
+        "target": {k: plain(v) for k, v in dataclasses.asdict(target).items() if v}
+        if target is not None
+        else None,
         "group": plan.group or None,
         "weight": plan.weight or None,
         "keep": list(plan.keep),

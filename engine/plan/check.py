@@ -13,6 +13,7 @@ from engine.plan.flow import (
     input_columns,
     output_columns,
     target_kind,
+    target_names,
 )
 from engine.plan.plan import Plan, PlannedStage
 from engine.plan.select import select
@@ -39,6 +40,7 @@ def check(
     classes : sequence of str
     """
     target = target or target_kind(plan)
+    classes = classes or target_names(plan)
     columns = input_columns(plan)
     steps: list[Step] = []
     mistakes = [

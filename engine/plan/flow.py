@@ -61,12 +61,27 @@ def selected_by(planned: PlannedStage, columns: Sequence[Column]) -> list[Column
         raise StageError(
             [("columns", f"{planned.stage.use!r} needs columns: names, globs (temp_*) or kinds (numbers)")]
         )
-    chosen, problems = select(planned.columns, columns, planned.stage.accepts)
+    chosen, problems = select(planned.columns, columns, planned.stage.accepts, planned.stage.only_named)
     if problems:
         raise StageError([("columns", problem) for problem in problems])
     if not chosen:
         raise StageError([("columns", f"selects no column; columns here: {listing(map(str, columns))}")])
+    if isinstance(planned.stage, ScoreStage):
+        return _with_besides(planned.stage, chosen, columns)
     return chosen
+
+
+def _with_besides(stage: ScoreStage, chosen: list[Column], columns: Sequence[Column]) -> list[Column]:
+    found = {column.name: column for column in chosen}
+    wrong: list[tuple[str, str]] = []
+    for key, names in stage.besides().items():
+        for name in names:
+            more, problems = select([name], columns, stage.accepts)
+            wrong += [(key, problem) for problem in problems]
+            found |= {column.name: column for column in more}
+    if wrong:
+        raise StageError(wrong)
+    return list(found.values())
 
 
 def merge(
@@ -172,6 +187,7 @@ def _advance(
         made = []
     elif isinstance(stage, ScoreStage):
         made = score_columns(planned, stage.declare(selected, target, classes))
+        made += [added(planned, column) for column in stage.adds(selected)]
     else:
         raise StageError(
             [
@@ -210,6 +226,11 @@ def _check_arrays(planned: PlannedStage, selected: Sequence[Column], made: Seque
         raise StageError([("use", message)])
 
 
+def added(planned: PlannedStage, column: Column) -> Column:
+    """A column that a score stage makes besides its scores."""
+    return replace(column, name=f"{planned.into}_{column.name}") if planned.into else column
+
+
 def score_columns(planned: PlannedStage, suffixes: Sequence[str] | None) -> list[Column]:
     """The columns that a score stage makes; an open one while its classes are unknown."""
     base = planned.into or "score"
@@ -245,7 +266,7 @@ def follow(plan: Plan) -> list[Step]:
     """The steps of a plan that `engine.plan.check.check` finds no mistake in."""
     columns, steps = input_columns(plan), []
     for planned in plan.stages:
-        steps.append(advance(planned, columns, target_kind(plan)))
+        steps.append(advance(planned, columns, target_kind(plan), target_names(plan)))
         columns = steps[-1].columns
     return steps
 
@@ -266,6 +287,11 @@ def output_columns(plan: Plan, steps: Sequence[Step]) -> list[Column]:
     return [final[name] for name in made if name in final]
 
 
+def target_names(plan: Plan) -> tuple[str, ...]:
+    """The names of the targets, where there are several."""
+    return plan.target.columns if plan.target is not None else ()
+
+
 def target_kind(plan: Plan, columns: Mapping[str, Kind] | None = None) -> Kind | None:
     """The kind of the target as far as it can be told without data."""
     from engine.expr.graph import Expr
@@ -274,8 +300,10 @@ def target_kind(plan: Plan, columns: Mapping[str, Kind] | None = None) -> Kind |
     if plan.target is None:
         return None
     known = {i.name: i.kind for i in plan.inputs} | dict(columns or {})
-    if plan.target.column:
-        return known.get(plan.target.column)
+    if plan.target.lower:
+        return Kind.NUMBER
+    if not plan.target.value:
+        return known.get(plan.target.reads[0])
     read = {name: Expr.input(name, known.get(name, Kind.NUMBER)) for name in names(plan.target.value)}
     try:
         return parse(plan.target.value, read).kind

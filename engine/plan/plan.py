@@ -23,10 +23,32 @@ class Target:
         A column of the training table; empty when ``value`` is given.
     value : str
         An expression over columns of the training table; empty when ``column`` is given.
+    columns : tuple of str
+        Several columns, each a target of its own.
+    lower, upper : str
+        Columns between which the target lies, such as a time that is not over yet: there, ``upper`` is
+        missing.
     """
 
     column: str = ""
     value: str = ""
+    columns: tuple[str, ...] = ()
+    lower: str = ""
+    upper: str = ""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns that it is made of."""
+        from engine.expr.language import names
+
+        if self.value:
+            return tuple(names(self.value))
+        return tuple(name for name in (self.column, *self.columns, self.lower, self.upper) if name)
+
+    @property
+    def text(self) -> str:
+        """What it is, for messages."""
+        return self.value or ", ".join(self.reads)
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,18 +140,39 @@ class Reader:
                 f"write: {form}",
             )
             return None
-        given = {key: value for key, value in found.items() if value is not None and value != ""}
+        given = {key: value for key, value in found.items() if value is not None and value not in ("", [])}
         bound = bind(Target, given, Place("target", "target", self.set_by))
         self.mistakes.extend(bound.mistakes)
         if bound.value is None:
             return None
-        if bool(bound.value.column) == bool(bound.value.value):
-            if bound.value.column:
-                remedy = "to learn the column: target.value=null; to learn the expression: target.column=null"
-                self.wrong("target", "has both column and value; it needs one of them", remedy)
-            else:
-                self.wrong("target", "has neither column nor value; it needs one of them")
+        target = bound.value
+        forms = [
+            name
+            for name, there in (
+                ("column", target.column),
+                ("value", target.value),
+                ("columns", target.columns),
+                ("lower and upper", target.lower or target.upper),
+            )
+            if there
+        ]
+        if forms == ["column", "value"]:
+            remedy = "to learn the column: target.value=null; to learn the expression: target.column=null"
+            self.wrong("target", "has both column and value; it needs one of them", remedy)
             return None
+        if not forms:
+            self.wrong("target", "has neither column nor value; it needs one of them")
+            return None
+        if len(forms) > 1:
+            self.wrong("target", f"has {listing(forms)}; it needs one of them")
+            return None
+        if bool(target.lower) != bool(target.upper):
+            lacking = "upper" if target.lower else "lower"
+            self.wrong("target", f"has no {lacking}; bounds are two columns: {{lower: NAME, upper: NAME}}")
+            return None
+        twice = sorted({name for name in target.columns if target.columns.count(name) > 1})
+        if twice:
+            self.wrong("target.columns", f"{listing(map(repr, twice))} stands in it twice")
         if bound.value.value:
             self._expression("target.value", bound.value.value)
         return bound.value

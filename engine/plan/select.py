@@ -19,7 +19,10 @@ KIND_WORDS = {
 
 
 def select(
-    selectors: Sequence[str], columns: Sequence[Column], accepts: Sequence[Kind]
+    selectors: Sequence[str],
+    columns: Sequence[Column],
+    accepts: Sequence[Kind],
+    only_named: Sequence[Kind] = (),
 ) -> tuple[list[Column], list[str]]:
     """The columns selected, in order, and what is wrong with the selectors, a sentence each.
 
@@ -32,6 +35,8 @@ def select(
     accepts : sequence of Kind
         A column selected by name must be of one of these; globs and kinds pass over others. ``numbers`` takes
         booleans along where they are accepted.
+    only_named : sequence of Kind
+        Accepted kinds that neither a glob nor the absence of selectors selects.
 
     Examples
     --------
@@ -43,7 +48,8 @@ def select(
     """
     chosen: dict[str, Column] = {}
     problems: list[str] = []
-    for selector in selectors or [_plural(kind) for kind in accepts]:
+    freely = [kind for kind in accepts if kind not in only_named]
+    for selector in selectors or [_plural(kind) for kind in freely]:
         if selector in KIND_WORDS:
             kinds = {KIND_WORDS[selector]} | ({Kind.BOOLEAN} if selector == "numbers" else set())
             found = [c for c in columns if c.kind in kinds and c.kind in accepts]
@@ -51,9 +57,9 @@ def select(
                 problems.append(f"there are no {selector}; columns here: {listing(map(str, columns))}")
         elif is_glob(selector) and all(c.name != selector or c.open for c in columns):
             matching = [c for c in columns if _matches(selector, c)]
-            found = [c for c in matching if c.kind in accepts]
+            found = [c for c in matching if c.kind in freely]
             if not found:
-                problems.append(_nothing(selector, matching, columns, accepts))
+                problems.append(_nothing(selector, matching, columns, accepts, only_named))
         else:
             found = [c for c in columns if c.name == selector]
             pattern = next((c for c in columns if c.open and c.covers(selector)), None)
@@ -100,8 +106,15 @@ def _stem(glob: str) -> str:
 
 
 def _nothing(
-    selector: str, matching: list[Column], columns: Sequence[Column], accepts: Sequence[Kind]
+    selector: str,
+    matching: list[Column],
+    columns: Sequence[Column],
+    accepts: Sequence[Kind],
+    only_named: Sequence[Kind],
 ) -> str:
+    words = " and ".join(_plural(kind) for kind in only_named if any(c.kind is kind for c in matching))
+    if words:
+        return f"{selector!r} matches {listing(map(str, matching))}; {words} must be named one by one"
     if matching:
         return f"{selector!r} matches {listing(map(str, matching))}, and this stage takes {_kinds(accepts)}"
     return f"{selector!r} matches no column; columns here: {listing(map(str, columns))}"

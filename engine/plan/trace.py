@@ -15,6 +15,7 @@ from engine.expr.walk import walk
 from engine.plan.flow import (
     StageError,
     Step,
+    added,
     column_names,
     declared,
     input_columns,
@@ -24,6 +25,7 @@ from engine.plan.flow import (
     selected_by,
 )
 from engine.plan.guard import in_stage
+from engine.plan.origins import NO_ORIGINS, Origins, behind, inputs_of
 from engine.plan.plan import Plan, PlannedStage
 from engine.plan.points import ComputePoint, FilterPoint, Point, ScorePoint
 from engine.plan.select import select
@@ -92,13 +94,17 @@ def selected(planned: PlannedStage, state: State) -> list[Column]:
         ) from None
 
 
-def trace_stage(planned: PlannedStage, learned: Learned, state: State) -> tuple[State, Step, Point | None]:
-    """The columns after one stage."""
+def trace_stage(
+    planned: PlannedStage, learned: Learned, state: State, origins: Origins = NO_ORIGINS
+) -> tuple[State, Step, Point | None]:
+    """The columns after one stage; ``origins`` say which inputs the state's leaves come from."""
     with in_stage(planned):
-        return _trace_stage(planned, learned, state)
+        return _trace_stage(planned, learned, state, origins)
 
 
-def _trace_stage(planned: PlannedStage, learned: Learned, state: State) -> tuple[State, Step, Point | None]:
+def _trace_stage(
+    planned: PlannedStage, learned: Learned, state: State, origins: Origins
+) -> tuple[State, Step, Point | None]:
     stage = planned.stage
     columns = [column for column, _ in state.values()]
     chosen = selected(planned, state)
@@ -131,8 +137,9 @@ def _trace_stage(planned: PlannedStage, learned: Learned, state: State) -> tuple
             (column, Expr.score(planned.label, i))
             for i, column in enumerate(score_columns(planned, stage.outputs(learned)))
         ]
-        features = tuple((name, as_number(state[name][1])) for name in names)
+        features = tuple((name, as_number(stage.feature(name, state[name][1], learned))) for name in names)
         point = ScorePoint(planned.label, features, tuple(c for c, _ in made))
+        made += _added(planned, stage, chosen, learned, point, origins)
     elif isinstance(stage, ArrayStage | GroupStage):
         outputs = _outputs(planned, stage, chosen, learned)
         made = [(column, Expr.made(planned.label, i, column.kind)) for i, column in enumerate(outputs)]
@@ -149,6 +156,25 @@ def _trace_stage(planned: PlannedStage, learned: Learned, state: State) -> tuple
     nodes = {name: node for name, (_, node) in state.items()} | {column.name: node for column, node in made}
     after = {column.name: (column, nodes[column.name]) for column in merged}
     return after, Step(planned.label, tuple(chosen), made_columns, merged), point
+
+
+def _added(
+    planned: PlannedStage,
+    stage: ScoreStage,
+    chosen: Sequence[Column],
+    learned: Learned,
+    point: ScorePoint,
+    origins: Origins,
+) -> list[tuple[Column, Expr]]:
+    """The columns that a score stage makes besides its scores."""
+    columns = stage.adds(chosen)
+    if not columns:
+        return []
+    first = len(point.columns)
+    outputs = [Expr.score(planned.label, first + i) for i in range(stage.added_outputs())]
+    features = [(name, inputs_of([node], origins)) for name, node in point.features]
+    made = stage.express(outputs, features, learned)
+    return [(added(planned, column), made[column.name]) for column in columns]
 
 
 def _outputs(
@@ -200,11 +226,13 @@ def trace(plan: Plan, learned: Mapping[str, Learned]) -> Trace:
     state: State = initial(plan)
     steps: list[Step] = []
     points: list[Point] = []
+    origins: dict[tuple[str, str], tuple[str, ...]] = {}
     for planned in plan.stages:
-        state, step, point = trace_stage(planned, learned.get(planned.label, NOTHING), state)
+        state, step, point = trace_stage(planned, learned.get(planned.label, NOTHING), state, origins)
         steps.append(step)
         if point:
             points.append(point)
+            origins |= behind(point, origins)
     if plan.outputs:
         _, problems = select(plan.outputs, [column for column, _ in state.values()], tuple(Kind))
         if problems:

@@ -26,7 +26,7 @@ from engine.schema import Column, Kind
 from engine.stage import NOTHING, ScoreStage
 from engine.training.columns import read_columns, read_groups, read_weights
 from engine.training.learn import Progress, Seen, TrainingData, learn
-from engine.training.metrics import OF_FIT, load_metrics, measure, task_of
+from engine.training.metrics import OF_FIT, as_predictions, load_metrics, measure, task_of
 from engine.training.profile import profile
 from engine.training.split import Parts, split_rows
 from engine.training.target import Labels, read_target
@@ -203,7 +203,7 @@ def _report(
         if held is parts.test:
             left["test"] = len(passing)
         held = passing
-        task = task_of(pipeline, labels.y[held])
+        task, scores = task_of(pipeline, labels.y[held]), as_predictions(pipeline, scores)
         weight, group = (None if extra[key] is None else extra[key][held] for key in ("weight", "group"))
         metrics = measure(
             Scored(task, labels.y[held], scores, weight, group), load_metrics(OF_FIT[task.kind])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from engine.answer.groups import find_runs
 from engine.errors import DataError, UserError
+from engine.expr.graph import Expr
 from engine.expr.interpret import Leaf, interpret
 from engine.plan.flow import Step
 from engine.plan.guard import calling, in_stage
+from engine.plan.origins import NO_ORIGINS, Origins, behind, inputs_of
 from engine.plan.plan import Plan, PlannedStage
 from engine.plan.points import ComputePoint, FilterPoint, ScorePoint
 from engine.plan.trace import State, initial, materialised, selected, trace_stage
@@ -92,6 +94,7 @@ def learn(plan: Plan, data: TrainingData, progress: Progress) -> tuple[dict[str,
     """
     values: dict[str, Values] = dict(data.columns)
     state: State = initial(plan)
+    origins: Origins = NO_ORIGINS
     learned: dict[str, Learned] = {}
     features: dict[str, Values] = {}
     scored: dict[str, Values] = {}
@@ -102,9 +105,10 @@ def learn(plan: Plan, data: TrainingData, progress: Progress) -> tuple[dict[str,
         found, training = fitted if isinstance(fitted, tuple) else (fitted, {})
         if found is not None:
             learned[planned.label] = found
-        after, step, point = trace_stage(planned, found or NOTHING, state)
+        after, step, point = trace_stage(planned, found or NOTHING, state, origins)
         leaves: dict[Leaf, Values] = {("input", name): column for name, column in values.items()}
         rows = len(data.y)
+        matters = any(later.stage.learns() for later in plan.stages[number + 1 :])
         if isinstance(point, FilterPoint):
             refused = np.zeros(rows, bool)
             with calling(planned):
@@ -120,23 +124,33 @@ def learn(plan: Plan, data: TrainingData, progress: Progress) -> tuple[dict[str,
                     )
             continue
         if isinstance(point, ComputePoint):
-            starts = _group_starts(point, data, any(p.stage.learns() for p in plan.stages[number + 1 :]))
+            starts = _group_starts(point, data, matters)
             for i, column in enumerate(_computed(point, leaves, rows, starts)):
                 leaves["made", (planned.label, i)] = column
         if isinstance(point, ScorePoint):
             first = np.arange(data.train)
             seen = {name: values[name] for name, _ in point.features}
             features |= {name: take(column, first) for name, column in seen.items() if name not in scored}
-            matrix = feature_matrix(seen)
+            with calling(planned):
+                matrix = feature_matrix(point.reads, leaves, rows)
             assert isinstance(planned.stage, ScoreStage)
-            scores = planned.stage.make_scorer(found or NOTHING).many(matrix)
-            for i in range(scores.shape[1]):
-                leaves["score", (planned.label, i)] = scores[:, i]
-                scored[point.columns[i].name] = scores[: data.train, i]
+            scorer: Any = planned.stage.make_scorer(found or NOTHING)
+            if not matters and hasattr(scorer, "narrow"):  # nobody learns from what lies behind the scores
+                scorer = scorer.narrow(range(len(point.columns)))
+            scores = scorer.many(matrix)
+            for i in range(len(point.columns) + planned.stage.added_outputs()):
+                there = i < scores.shape[1]
+                leaves["score", (planned.label, i)] = (
+                    scores[:, i] if there else np.full(rows, np.nan, np.float32)
+                )
+            for i, score in enumerate(point.columns):
+                scored[score.name] = scores[: data.train, i]
         with calling(planned):
             computed = interpret([node for _, node in after.values()], leaves, rows)
         values = dict(zip(after, computed, strict=True))
         _put_training(planned, step, training, values, data.train)
+        known = {**origins, **(behind(point, origins) if point else {})}
+        origins = {("input", name): inputs_of([node], known) for name, (_, node) in after.items()}
         state = materialised([column for column, _ in after.values()])
     progress(len(plan.stages), len(plan.stages), "metrics")
     return learned, Seen(features, scored, data.train, len(data.y) - data.train)
@@ -201,7 +215,10 @@ def _learn_stage(
             return stage.prepare(columns) or None
     chosen = {column.name: values[column.name] for column in columns}
     if isinstance(stage, ScoreStage):
-        chosen = {name: np.asarray(column, np.float64) for name, column in chosen.items()}
+        chosen = {
+            name: column if isinstance(column, Categories) else np.asarray(column, np.float64)
+            for name, column in chosen.items()
+        }
     rows = np.arange(len(data.y))
     train = _part(chosen, data, rows[: data.train])
     valid = _part(chosen, data, rows[data.train :]) if data.train < len(rows) else None
@@ -276,12 +293,10 @@ def _part(columns: Mapping[str, Values], data: TrainingData, rows: NDArray[np.in
     )
 
 
-def feature_matrix(columns: Mapping[str, Values]) -> NDArray[np.float32]:
+def feature_matrix(features: Sequence[Expr], leaves: Mapping[Leaf, Values], rows: int) -> NDArray[np.float32]:
     """Features as a model takes them: float32 ``(n_rows, n_features)``, row-major, missing as NaN."""
-    rows = len(next(iter(columns.values()))) if columns else 0
-    matrix = np.empty((rows, len(columns)), np.float32)
+    matrix = np.empty((rows, len(features)), np.float32)
     with np.errstate(over="ignore"):
-        for i, column in enumerate(columns.values()):
-            assert not isinstance(column, Categories)
-            matrix[:, i] = column
+        for i, node in enumerate(features):  # one by one: together they would be a second table
+            matrix[:, i] = np.asarray(interpret([node], leaves, rows)[0])
     return matrix

@@ -8,8 +8,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from engine.errors import UserError, fault
-from engine.metric import MetricPlugin, Scored, Task
+from engine.errors import DataError, UserError, fault, listing
+from engine.forest.predictions import predictions
+from engine.metric import MetricPlugin, Objective, Scored, Task
 from engine.pipeline import Pipeline
 from engine.registry import Registry
 from engine.schema import Kind
@@ -70,36 +71,66 @@ def task_of(pipeline: Pipeline, y: FloatArray) -> Task:
     Parameters
     ----------
     pipeline : Pipeline
-    y : float64 array, shape (n,)
+    y : float64 array, shape (n,), or (n, k) of several targets, or (n, 2) of bounds
         The targets: a probability of what is neither 0 nor 1 is taken as a number.
+
+    Raises
+    ------
+    DataError
+        There are other targets than score columns.
     """
     point = pipeline.trace.scores[-1]
     stage, learned = pipeline.plan.stage(point.label).stage, pipeline.learned.get(point.label, NOTHING)
     assert isinstance(stage, ScoreStage)
     objective = stage.trained_for(learned)
     columns = tuple(column.name for column in point.columns)
+    targets = pipeline.plan.target.columns if pipeline.plan.target is not None else ()
+    if targets and len(targets) != len(columns):
+        raise DataError(
+            f"target.columns: names {listing(targets)}, but the model has {listing(columns)}; "
+            "expected a target for each score column"
+        )
+    if y.ndim == 2 and not targets:  # a hazard grows as times shrink
+        return Task("survival", columns, reversed=objective.name != "survival:cox")
     by_kind = {Kind.BOOLEAN: "binary", Kind.CATEGORY: "classes" if len(columns) > 1 else "class"}
     kind = _BY_OBJECTIVE.get(objective.name) or by_kind.get(stage.predicts(learned), "number")
     if kind in ("binary", "margin", "decision") and not ((y == 0) | (y == 1)).all():
         kind = "number"
+    if kind == "class" and len(columns) > 1:  # margins, which become probabilities
+        kind = "classes"
+    thresholds = [_threshold(pipeline, point.label, objective, name, kind) for name in columns]
     return Task(
         kind,
         columns,
         classes=tuple(learned.get("classes", ())),
         alphas=objective.alphas,
         power=objective.power,
-        threshold=_threshold(pipeline, point.label, columns[0], 0.0 if kind == "margin" else 0.5),
+        threshold=thresholds[0],
         reversed=objective.name == "survival:aft",
+        thresholds=tuple(thresholds) if targets else (),
     )
 
 
-def _threshold(pipeline: Pipeline, model: str, column: str, default: float) -> float:
+def as_predictions(pipeline: Pipeline, scores: FloatArray) -> FloatArray:
+    """The last model's scores (float64 ``(n, k)``) as `task_of` has them: margins as what they stand for."""
+    label = pipeline.trace.scores[-1].label
+    stage = pipeline.plan.stage(label).stage
+    assert isinstance(stage, ScoreStage)
+    objective = stage.trained_for(pipeline.learned.get(label, NOTHING))
+    return predictions(objective.name, scores) if objective.margin else scores
+
+
+def _threshold(pipeline: Pipeline, model: str, objective: Objective, column: str, kind: str) -> float:
     """Where the first ``threshold`` stage behind a model decides on its score."""
+    default = 0.0 if kind == "margin" else 0.5
+    if objective.margin and kind == "decision":
+        return default
     behind = False
     for planned in pipeline.plan.stages:
         chosen = planned.columns and all(fnmatchcase(column, pattern) for pattern in planned.columns)
         if behind and planned.stage.use == "threshold" and chosen:
-            return float(getattr(planned.stage, "at", default))
+            at = float(getattr(planned.stage, "at", default))
+            return float(predictions(objective.name, np.array([[at]]))[0, 0]) if objective.margin else at
         behind = behind or planned.label == model
     return default
 
@@ -125,7 +156,8 @@ def measure(rows: Scored, metrics: Sequence[MetricPlugin]) -> dict[str, float]:
     """What metrics say of some rows, by name; NaN where the rows don't define it.
 
     Rows of weight 0 are left out. Where a score is not finite, as that of a model that overflows, each value
-    is NaN. A metric of each column is called ``rmse_score_q0.1`` where there are several.
+    is NaN. A metric of each column is called ``rmse_score_q0.1`` where there are several; of several targets,
+    each metric is.
 
     Examples
     --------
@@ -137,12 +169,22 @@ def measure(rows: Scored, metrics: Sequence[MetricPlugin]) -> dict[str, float]:
         rows = rows.take(rows.weight > 0)
     found: dict[str, float] = {}
     for metric in metrics:
-        if not metric.by_column or len(rows.task.columns) == 1:
-            found[metric.use] = _value(metric, rows)
-            continue
-        for place, name in enumerate(rows.task.columns):
-            found[f"{metric.use}_{name}"] = _value(metric, rows.column(place))
+        names = names_of(metric, rows.task)
+        apart = names != [metric.use]
+        for place, name in enumerate(names):
+            found[name] = _value(metric, rows.column(place) if apart else rows)
     return found
+
+
+def names_of(metric: MetricPlugin, task: Task) -> list[str]:
+    """What the values of a metric are called: by its own name, or one for each score column.
+
+    >>> names_of(load_metrics(["mae"])[0], Task("number", ("score_a", "score_b")))
+    ['mae_score_a', 'mae_score_b']
+    """
+    if task.several or (metric.by_column and len(task.columns) > 1):
+        return [f"{metric.use}_{column}" for column in task.columns]
+    return [metric.use]
 
 
 def _value(metric: MetricPlugin, rows: Scored) -> float:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.errors import ConfigError, DataError, Mistake, listing
 from engine.expr.graph import Expr
 from engine.expr.interpret import interpret
-from engine.expr.language import ExpressionError, names, parse
+from engine.expr.language import ExpressionError, parse
 from engine.plan.plan import Target
 from engine.schema import Kind
 from engine.training.columns import is_missing, read_columns
@@ -30,9 +30,11 @@ class Labels:
     kind : Kind
         ``boolean``, ``number`` or ``category``.
     y : float64 array, shape (n,)
-        0 or 1, the number, or the class's index; NaN where it is missing.
+        0 or 1, the number, or the class's index; NaN where it is missing. Of several targets, ``(n, k)``; of
+        bounds, ``(n, 2)``: from 0 up to infinity.
     classes : tuple of str
-        The classes in order, where the target is a category.
+        The classes in order, where the target is a category; the names of the targets, where there are
+        several.
     known : bool array, shape (n,)
         Rows that have a target.
     """
@@ -72,8 +74,11 @@ def read_target(
         raise ConfigError(
             [Mistake("target", "is needed here: target.column=NAME, or 'target.value=\"price > 10\"'")]
         )
-    read = (target.column,) if target.column else names(target.value)
-    columns = read_columns(table, read, known, text=text, where="target")
+    columns = read_columns(table, target.reads, known, text=text, where="target")
+    if target.lower:
+        return read_bounds(target, columns[target.lower], columns[target.upper])
+    if target.columns:
+        return read_several(target, columns, varied)
     there = np.ones(table.num_rows, bool)
     for _, values in columns.values():
         there &= ~is_missing(values)
@@ -101,8 +106,51 @@ def read_target(
             raise DataError("target: some rows have an infinite value; expected finite numbers")
     if classes:
         _check_classes(target, classes, int(there.sum()))
-    _check_varied(target, y[there], kind, table.num_rows, varied)
+    _check_varied(target.text, y[there], kind, table.num_rows, varied)
     return Labels(kind, y, classes, there)
+
+
+def read_several(target: Target, columns: Mapping[str, tuple[Kind, Values]], varied: bool) -> Labels:
+    """Several targets of one kind; a row that lacks one of them has none."""
+    kinds = {name: columns[name][0] for name in target.columns}
+    other = [name for name, kind in kinds.items() if kind not in (Kind.NUMBER, Kind.BOOLEAN)]
+    if other:
+        raise DataError(
+            f"target.columns: {other[0]!r} is a {kinds[other[0]]}; several targets are numbers, or booleans"
+        )
+    if len(set(kinds.values())) > 1:
+        said = listing(f"{name}: {kind}" for name, kind in kinds.items())
+        raise DataError(f"target.columns: are of different kinds ({said}); expected numbers, or booleans")
+    y = np.column_stack([np.asarray(columns[name][1], np.float64) for name in target.columns])
+    if np.isinf(y).any():
+        raise DataError("target: some rows have an infinite value; expected finite numbers")
+    there = np.asarray(np.isfinite(y).all(axis=1), np.bool_)
+    kind = kinds[target.columns[0]]
+    for i, name in enumerate(target.columns):
+        _check_varied(name, y[there, i], kind, len(y), varied)
+    return Labels(kind, y, target.columns, there)
+
+
+def read_bounds(target: Target, lower: tuple[Kind, Values], upper: tuple[Kind, Values]) -> Labels:
+    """Bounds of a positive number; a missing lower one is 0, a missing upper one infinite."""
+    for name, (kind, _) in ((target.lower, lower), (target.upper, upper)):
+        if kind is not Kind.NUMBER:
+            raise DataError(f"target: {name!r} is a {kind}; bounds are numbers")
+    least, most = (np.asarray(values, np.float64) for _, values in (lower, upper))
+    there = ~(np.isnan(least) & np.isnan(most))
+    y = np.column_stack([np.where(np.isnan(least), 0.0, least), np.where(np.isnan(most), np.inf, most)])
+    wrong = there & ~((y[:, 0] >= 0) & np.isfinite(y[:, 0]) & (y[:, 1] > 0) & (y[:, 0] <= y[:, 1]))
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise DataError(
+            f"target: row {row}: {target.lower!r} is {least[row]:g} and {target.upper!r} is {most[row]:g}; "
+            f"expected 0 <= {target.lower} <= {target.upper}, the latter above 0, and missing where it is "
+            f"not known ({int(wrong.sum()):,} such rows)"
+        )
+    if not there.any():
+        raise DataError(f"target: none of the {len(y):,} rows has bounds; there is nothing to learn from")
+    y[~there] = np.nan
+    return Labels(Kind.NUMBER, y, (), there)
 
 
 def _evaluate(text: str, columns: Mapping[str, tuple[Kind, Values]], rows: int) -> tuple[Kind, Values]:
@@ -144,8 +192,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _check_varied(target: Target, y: FloatArray, kind: Kind, rows: int, varied: bool) -> None:
-    what = target.column or target.value
+def _check_varied(what: str, y: FloatArray, kind: Kind, rows: int, varied: bool) -> None:
     if not len(y):
         raise DataError(
             f"target: none of the {rows:,} rows has a value for {what!r}; there is nothing to learn from"

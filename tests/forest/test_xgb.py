@@ -201,18 +201,16 @@ def test_linear_models(objective: str) -> None:
         assert bits(one) == bits(expected)
 
 
-def test_splits_on_categories_are_refused() -> None:
+def test_splits_on_categories() -> None:
     codes = np.arange(60, dtype=np.float32).reshape(-1, 1) % 5
     y = np.isin(codes[:, 0], [1, 3]).astype(float)
     matrix = xgboost.DMatrix(codes, y, feature_types=["c"], enable_categorical=True)
     booster = xgboost.train({"max_cat_to_onehot": 1}, matrix, 2)
-    assert read_model(bytes(booster.save_raw("ubj")), "c.ubj").categorical
-    with pytest.raises(ModelError) as caught:
-        XGBoostScorer(bytes(booster.save_raw("ubj")), "c.ubj")
-    assert str(caught.value) == (
-        "c.ubj splits on categories (enable_categorical), which isn't supported yet; "
-        "train on one-hot or ordinal columns (use: onehot) instead"
-    )
+    model = read_model(bytes(booster.save_raw("ubj")), "c.ubj")
+    assert model.categorical and model.splits_categories(0) and model.feature_types == ("c",)
+    odd = np.array([[0], [1], [2.5], [3], [-1], [7], [2**24], [np.nan], [np.inf]], np.float32)
+    scorer = XGBoostScorer(model, "c.ubj")
+    assert bits(scorer.many(odd)) == bits(booster.inplace_predict(odd)) == bits(one_by_one(scorer, odd))
 
 
 def test_first_line_of_an_error() -> None:

@@ -325,7 +325,8 @@ SET_BY = "\n  set by: conf/pipeline/p.yaml"
         (
             {"target": {"colum": "x"}},
             "target.colum: 'target' has no option 'colum'. Did you mean 'column'?\n"
-            "  options: column: str = '', value: str = ''",
+            "  options: column: str = '', value: str = '', columns: list[str] = (), lower: str = '', "
+            "upper: str = ''",
         ),
         (
             {"target": {"value": "a / )"}},

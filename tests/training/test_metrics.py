@@ -238,6 +238,36 @@ def test_of_times(drawn: tuple[np.random.Generator, int, Any]) -> None:
     agree(scored("survival", y, -risk, w, reversed=True), {"concordance": wanted})
 
 
+@settings(max_examples=40, deadline=None)
+@given(weighted())
+def test_of_bounds(drawn: tuple[np.random.Generator, int, Any]) -> None:
+    """Pairs whose order is known, one by one."""
+    rng, n, w = drawn
+    w = None if w is None else np.maximum(w, 0.125)
+    lower = rng.integers(0, 30, n).astype(float)
+    upper = np.where(rng.random(n) < 0.3, np.inf, lower + rng.integers(0, 3, n))
+    time = (lower + rng.normal(size=n) * 10).round()
+    weight = np.ones(n) if w is None else w
+    pairs = np.where(upper[:, None] < lower, np.outer(weight, weight), 0.0)
+    right = (time[:, None] < time) + 0.5 * (time[:, None] == time)
+    wanted = (pairs * right).sum() / pairs.sum() if pairs.any() else np.nan
+    y = np.column_stack([lower, upper])
+    agree(scored("survival", y, time, w, reversed=True), {"concordance": wanted})
+    agree(scored("survival", y, -time, w), {"concordance": wanted})
+
+
+def test_of_several_targets() -> None:
+    """Each metric of each column, decided at that column's threshold."""
+    y, p = [[0.0, 1.0], [1.0, 1.0], [1.0, 0.0]], [[0.1, 0.3], [0.6, 0.9], [0.4, 0.2]]
+    rows = scored("binary", y, p, columns=("score_a", "score_b"), thresholds=(0.5, 0.25))
+    assert found(rows, "accuracy", "brier") == {
+        "accuracy_score_a": pytest.approx(2 / 3),
+        "accuracy_score_b": 1.0,
+        "brier_score_a": pytest.approx((0.01 + 0.16 + 0.36) / 3),
+        "brier_score_b": pytest.approx((0.49 + 0.01 + 0.04) / 3),
+    }
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 1, width=32)), min_size=2, max_size=40))
 def test_auc_by_pairs(rows: list[tuple[bool, float]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from engine.evaluate.charts.classes import by_class, calibration, confusion, precision_recall, roc
@@ -28,6 +29,9 @@ _BY_TASK: Mapping[str, Sequence[Callable[[Scored], list[Chart]]]] = MappingProxy
     }
 )
 
+_TARGETS = 4
+"""Targets that have charts of their own."""
+
 
 def charts(rows: Scored) -> list[Chart]:
     """The charts of some rows.
@@ -39,4 +43,12 @@ def charts(rows: Scored) -> list[Chart]:
     """
     kept = rows.finite if rows.weight is None else rows.finite & (rows.weight > 0)
     rows = rows.take(kept)
-    return [chart for draw in _BY_TASK.get(rows.task.kind, ()) for chart in draw(rows)] if len(rows) else []
+    if not len(rows):
+        return []
+    if not rows.task.several:
+        return [chart for draw in _BY_TASK.get(rows.task.kind, ()) for chart in draw(rows)]
+    return [
+        replace(chart, title=f"{chart.title} of {name}")
+        for place, name in enumerate(rows.task.columns[:_TARGETS])
+        for chart in charts(rows.column(place))
+    ]
