@@ -68,8 +68,8 @@ def known(feature: Feature, categories: Any) -> Known:
         raise Refused(f"{feature.name!r} is a {feature.kind}, and encoders take categories and numbers")
     if wrong:
         raise Refused(
-            f"{feature.name!r} is a {feature.kind}, and {wrong[0]!r} ({type(wrong[0]).__name__}) is among its "
-            "categories",
+            f"{feature.name!r} is a {feature.kind}, and {wrong[0]!r} ({type(wrong[0]).__name__}) is among "
+            "its categories",
             "give the column one type, texts or numbers, and say which in inputs",
         )
     missing = none[0] if none else None
@@ -77,7 +77,8 @@ def known(feature: Feature, categories: Any) -> Known:
         missing = items.index(feature.fill) if feature.fill in values else None
     if feature.kind is not Kind.CATEGORY and len(values) > MOST_CASES:
         raise Refused(
-            f"{feature.name!r} is a number with {len(values):,} categories; at most {MOST_CASES} are converted",
+            f"{feature.name!r} is a number with {len(values):,} categories; at most {MOST_CASES} are "
+            "converted",
             "encode it as text: make the column a category",
         )
     return Known(values, places, missing, bool(none) and feature.fill is None)

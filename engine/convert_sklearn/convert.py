@@ -97,8 +97,10 @@ def from_sklearn(
     >>> from sklearn.preprocessing import OneHotEncoder
     >>> from xgboost import XGBClassifier
     >>> import engine
-    >>> frame = pandas.DataFrame({"delay": [5.0, np.nan, 40.0, 2.0] * 9, "carrier": ["UA", "AA", "UA", "B6"] * 9})
-    >>> prepare = ColumnTransformer([("fill", SimpleImputer(), ["delay"]), ("code", OneHotEncoder(), ["carrier"])])
+    >>> columns = {"delay": [5.0, np.nan, 40.0, 2.0] * 9, "carrier": ["UA", "AA", "UA", "B6"] * 9}
+    >>> frame = pandas.DataFrame(columns)
+    >>> parts = [("fill", SimpleImputer(), ["delay"]), ("code", OneHotEncoder(), ["carrier"])]
+    >>> prepare = ColumnTransformer(parts)
     >>> fitted = make_pipeline(prepare, XGBClassifier(n_estimators=3)).fit(frame, [0, 0, 1, 0] * 9)
     >>> converted = engine.from_sklearn(fitted, sample=frame)
     >>> converted.config["inputs"]["delay"], list(converted.config["stages"])
@@ -239,8 +241,8 @@ def _check_rejects(draft: Draft, pipeline: Pipeline) -> None:
     for column, known in draft.known.items():
         if set(pipeline.layout.vocabularies.get(column, ())) != known:
             raise Refused(
-                f"handle_unknown='error' of {column!r}: other steps know other categories of it, so the engine "
-                "wouldn't reject the same rows",
+                f"handle_unknown='error' of {column!r}: other steps know other categories of it, so the "
+                "engine wouldn't reject the same rows",
                 "fit with handle_unknown='ignore', or 'use_encoded_value' of an OrdinalEncoder",
             )
 

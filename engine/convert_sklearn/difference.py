@@ -93,8 +93,8 @@ def compare(
     if rejects.num_rows:
         first = rejects.slice(0, 1).to_pylist()[0]
         raise Refused(
-            f"the engine refuses {rejects.num_rows:,} rows of the sample that scikit-learn scores; the first is "
-            f"row {first['row']}: {first['reason']}"
+            f"the engine refuses {rejects.num_rows:,} rows of the sample that scikit-learn scores; the first "
+            f"is row {first['row']}: {first['reason']}"
         )
     own = _singles(answer)
     names, made = _features(pipeline, table)
@@ -104,8 +104,8 @@ def compare(
         row = int(np.argmin(near[:, place]))
         raise Refused(
             f"the feature {names[place]!r} differs in {np.count_nonzero(~near[:, place]):,} of "
-            f"{len(made):,} rows; the first is row {row}: scikit-learn has {features[row, place]!s}, the engine "
-            f"{made[row, place]!s}",
+            f"{len(made):,} rows; the first is row {row}: scikit-learn has {features[row, place]!s}, the "
+            f"engine {made[row, place]!s}",
             "give the sample and inputs the types that the pipeline was fitted on",
         )
     if own.shape != scores.shape:

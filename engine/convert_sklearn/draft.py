@@ -145,8 +145,8 @@ class Draft:
         """
         if not feature.source:
             raise Refused(
-                f"handle_unknown='error' of {feature.name!r}, which is a number or was changed before: a stage "
-                "can't refuse rows",
+                f"handle_unknown='error' of {feature.name!r}, which is a number or was changed before: only "
+                "an input that is a category can refuse rows",
                 "fit with handle_unknown='ignore', or 'use_encoded_value' of an OrdinalEncoder",
             )
         policy = self.policies.setdefault(feature.source, {})
