@@ -12,7 +12,13 @@ import numpy as np
 import pyarrow as pa
 
 from engine.config.config import Config
-from engine.convert_sklearn.difference import Difference, compare, expected_features, expected_scores
+from engine.convert_sklearn.difference import (
+    Difference,
+    compare,
+    expected_features,
+    expected_scores,
+    is_sparse,
+)
 from engine.convert_sklearn.draft import Draft, Feature
 from engine.convert_sklearn.model import check_model, convert_model
 from engine.convert_sklearn.refuse import ConversionError, Refused
@@ -57,8 +63,9 @@ def from_sklearn(
     """Turn a fitted scikit-learn pipeline that ends in XGBoost into a pipeline of the engine.
 
     What the steps learned is taken over as it is, and both pipelines score the sample: their predictions
-    have to be equal to 1e-6. Rows that scikit-learn refuses, because of ``handle_unknown="error"``, are
-    rejected. Infinite numbers, which scikit-learn's transformers refuse, are computed with.
+    have to be equal to 1e-6. Rows with categories that scikit-learn refuses, by ``handle_unknown="error"``,
+    are rejected. Numbers that its transformers refuse are computed with: infinite ones, missing ones in a
+    KBinsDiscretizer, and such as aren't positive in a Box-Cox transformation (they become missing).
 
     Converted are ``Pipeline``, ``ColumnTransformer`` and ``FeatureUnion``, within each other, of
     SimpleImputer, MissingIndicator, StandardScaler, MinMaxScaler, RobustScaler, MaxAbsScaler,
@@ -151,8 +158,8 @@ def _inputs(
         draft.refuse(("sample",), refused)
         return {}, None
     kinds, wrong = kinds_of(inputs, columns, table)
-    for refused in wrong:
-        draft.refuse(("inputs",), refused)
+    for found in wrong:
+        draft.refuse(("inputs",), found)
     odd = [column for column in columns if column in KIND_WORDS or not column or column != column.strip()]
     if odd:
         draft.refuse(
@@ -173,8 +180,6 @@ def _finished(
     features: list[Feature],
     name: str,
 ) -> Converted:
-    from scipy.sparse import issparse
-
     last, estimator = fitted.steps[-1]
     made = as_frame(sample, columns_of(fitted, table))
     with warnings.catch_warnings():
@@ -189,7 +194,7 @@ def _finished(
                 "give a sample that it can: with the types that it was fitted on, and known categories",
             ) from error
     try:
-        convert_model(draft, (last,), estimator, features, sparse=issparse(made))
+        convert_model(draft, (last,), estimator, features, sparse=is_sparse(made))
     except Refused as refused:
         draft.refuse((last,), refused)
         raise ConversionError(draft.mistakes) from None

@@ -43,11 +43,14 @@ class Difference:
     feature: str
 
 
+def is_sparse(made: Any) -> bool:
+    """Whether this is a sparse matrix of SciPy's."""
+    return hasattr(made, "tocoo")
+
+
 def expected_features(made: Any, missing: float) -> Singles:
     """What XGBoost gets of scikit-learn's output: float32 ``(n_rows, n_features)``, NaN where missing."""
-    from scipy.sparse import issparse
-
-    if issparse(made):
+    if is_sparse(made):
         entries = made.tocoo()
         found = np.full(made.shape, np.nan, np.float32)  # what isn't stored is missing to XGBoost
         found[entries.row, entries.col] = entries.data
@@ -106,7 +109,8 @@ def compare(
             f"the feature {names[place]!r} differs in {np.count_nonzero(~near[:, place]):,} of "
             f"{len(made):,} rows; the first is row {row}: scikit-learn has {features[row, place]!s}, the "
             f"engine {made[row, place]!s}",
-            "give the sample and inputs the types that the pipeline was fitted on",
+            "give the sample and inputs the types that the pipeline was fitted on; of float32 columns "
+            "scikit-learn keeps float32, and the engine computes in float64: fit on float64",
         )
     if own.shape != scores.shape:
         raise Refused(f"scikit-learn predicts {scores.shape[1]} numbers for a row, the engine {own.shape[1]}")
@@ -150,8 +154,7 @@ def _singles(answer: pa.Table) -> Singles:
 
 
 def _equal(a: Singles, b: Singles) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = (a == b) | (np.isnan(a) & np.isnan(b))
-    return found
+    return np.asarray((a == b) | (np.isnan(a) & np.isnan(b)), np.bool_)
 
 
 def _near(a: Singles, b: Singles) -> NDArray[np.bool_]:
@@ -159,4 +162,4 @@ def _near(a: Singles, b: Singles) -> NDArray[np.bool_]:
         size = np.maximum(np.abs(a), np.abs(b))
         greatest = np.max(np.where(np.isfinite(b), np.abs(b), 0), axis=0)
         apart = np.abs(a.astype(np.float64) - b)
-        return _equal(a, b) | (apart <= _ULPS * np.spacing(size) + _NOISE * greatest)
+        return np.asarray(_equal(a, b) | (apart <= _ULPS * np.spacing(size) + _NOISE * greatest), np.bool_)

@@ -190,7 +190,7 @@ def chosen(cases: Mapping[float | str, float], x: str, *, missing: float, unknow
     "where(isnan(size), nan, where(size == 'S', 0.0, where(size == 'M', 1.0, -1.0)))"
     """
     text = literal(unknown)
-    for value, number in reversed(cases.items()):
+    for value, number in reversed(list(cases.items())):
         text = f"where({x} == {literal(value)}, {literal(number)}, {text})"
     return f"where(isnan({x}), {literal(missing)}, {text})"
 

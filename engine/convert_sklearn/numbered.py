@@ -35,8 +35,7 @@ def ordinal_encoder(draft: Draft, path: Path, step: Any, features: Sequence[Feat
             numbers = [codes[place] for place in found.places]
             made[i] = _expression(draft, path, feature, found, numbers, missing, unknown, "ordinal")
     for key, group in stages.items():
-        missing = None if key == math.inf else key
-        _add_ordinal(draft, path, step, missing, unknown, group, made)
+        _add_ordinal(draft, path, step, None if key == math.inf else key, unknown, group, made)
     return [made[i] for i in range(len(features))]
 
 

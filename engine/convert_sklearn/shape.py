@@ -22,8 +22,8 @@ def power_transformer(draft: Draft, path: Path, step: Any, features: Sequence[Fe
         learned |= {"mean": np.array(step._scaler.mean_), "deviation": np.array(step._scaler.scale_)}
     method = step.method.replace("-", "_")
     names = [feature.name for feature in own]
-    options = {} if step.standardize else {"standardize": False}
-    draft.stage(path, "power", names, learned=learned, method=method, **options)
+    standardize = None if step.standardize else False
+    draft.stage(path, "power", names, learned=learned, method=method, standardize=standardize)
     return own
 
 
