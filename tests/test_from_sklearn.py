@@ -349,6 +349,59 @@ def test_random_pipelines() -> None:
         converted(fitted, frame)
 
 
+def test_odd_texts_and_many_numbers(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    texts = ["a?", "[b]", "x*", "a,b", "a\nb", "`", "'q'", '"', "numbers", "a b", None]
+    frame = pd.DataFrame({"w w": rng.choice(texts, 600), "n": rng.integers(0, 150, 600), "b": True})
+    frame.loc[::3, "b"] = False
+    encoders = FeatureUnion(
+        [
+            ("a", OneHotEncoder(handle_unknown="ignore")),
+            ("b", OneHotEncoder(max_categories=4, handle_unknown="infrequent_if_exist")),
+            ("c", OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)),
+            ("d", OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, max_categories=4)),
+        ]
+    )
+    fitted = make_pipeline(encoders, small()).fit(frame, rng.integers(0, 2, 600))
+    found = converted(fitted, frame)
+    found.pipeline.save(tmp_path / "odd")
+    same_alone(found, fitted, frame)
+    assert engine.load(tmp_path / "odd").version == found.pipeline.version
+
+
+def test_classes_by_softmax() -> None:
+    rng = np.random.default_rng(2)
+    frame, y = pd.DataFrame({"x": rng.normal(size=300)}), rng.integers(0, 3, 300)
+    model = XGBClassifier(n_estimators=3, objective="multi:softmax", n_jobs=1)
+    found = converted(make_pipeline(SimpleImputer(), model).fit(frame, y), frame)
+    assert found.config["stages"]["xgbclassifier"]["objective"] == "multi:softprob"
+
+
+def test_rows_at_a_split_are_listed_and_many_are_an_error() -> None:
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame({"x": rng.normal(size=4000), "z": rng.normal(size=4000)})
+    model = XGBClassifier(n_estimators=1, max_depth=1, n_jobs=1)
+    same = FunctionTransformer()
+    fitted = make_pipeline(same, model).fit(frame, frame["x"] > 0)
+    (cut,) = model.get_booster().trees_to_dataframe()["Split"].dropna().to_numpy(np.float32)
+    frame.loc[:99, "x"] = float(cut)  # a value at the split goes right, the one below it left
+
+    def one_ulp_less(rows: int) -> Any:
+        def transform(x: pd.DataFrame) -> pd.DataFrame:
+            found = x.copy()
+            found.loc[: rows - 1, "x"] = float(np.nextafter(cut, np.float32(-np.inf)))
+            return found
+
+        return transform
+
+    same.transform = one_ulp_less(2)  # type: ignore[method-assign]
+    found = engine.from_sklearn(fitted, sample=frame)
+    assert [(one.row, one.feature) for one in found.differences] == [(0, "x"), (1, "x")]
+    assert found.differences[0].expected < (0.5,) < found.differences[0].found
+    same.transform = one_ulp_less(90)  # type: ignore[method-assign]
+    assert "predictions differ in 90 of 4,000 rows, because 'x'" in refused(fitted, frame)
+
+
 # -- what can't be converted
 
 

@@ -184,15 +184,29 @@ def literal(value: float | str) -> str:
 
 
 def chosen(cases: Mapping[float | str, float], x: str, *, missing: float, unknown: float) -> str:
-    """An expression: a number for each value of a column.
+    """An expression: a number for each value of a column, texts or numbers.
 
-    >>> chosen({"S": 0.0, "M": 1.0}, "size", missing=float("nan"), unknown=-1.0)
-    "where(isnan(size), nan, where(size == 'S', 0.0, where(size == 'M', 1.0, -1.0)))"
+    It halves the values again and again, because nesting has a limit.
+
+    >>> chosen({1.0: 0.0, 2.0: 5.0}, "size", missing=float("nan"), unknown=-1.0)
+    'where(isnan(size), nan, where(size < 2.0, where(size == 1.0, 0.0, -1.0), where(size == 2.0, 5.0, -1.0)))'
     """
-    text = literal(unknown)
-    for value, number in reversed(list(cases.items())):
-        text = f"where({x} == {literal(value)}, {literal(number)}, {text})"
-    return f"where(isnan({x}), {literal(missing)}, {text})"
+    ordered = sorted(cases.items())
+    return f"where(isnan({x}), {literal(missing)}, {_halved(ordered, x, literal(unknown))})"
+
+
+def _halved(cases: Sequence[tuple[float | str, float]], x: str, unknown: str) -> str:
+    if not cases:
+        return unknown
+    if len(cases) == 1:
+        value, number = cases[0]
+        return f"where({x} == {literal(value)}, {literal(number)}, {unknown})"
+    left, right = cases[: len(cases) // 2], cases[len(cases) // 2 :]
+    if isinstance(right[0][0], str):
+        test = " or ".join(f"{x} == {literal(value)}" for value, _ in left)
+    else:
+        test = f"{x} < {literal(right[0][0])}"
+    return f"where({test}, {_halved(left, x, unknown)}, {_halved(right, x, unknown)})"
 
 
 def branch_name(path: Path, feature: Feature) -> str:

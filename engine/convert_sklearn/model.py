@@ -49,6 +49,11 @@ def check_model(estimator: Any) -> None:
             "the model splits on categories (enable_categorical), which isn't converted",
             "encode them in the pipeline, by OneHotEncoder or OrdinalEncoder",
         )
+    if callable(estimator.objective):
+        raise Refused(
+            "the objective is a function of yours, which no config can train with",
+            "give one of XGBoost's, such as objective='binary:logistic'",
+        )
     if estimator.booster == "gblinear":
         raise Refused("booster='gblinear' can't be scored row by row", "use gbtree or dart")
 
@@ -117,6 +122,8 @@ def _learned(estimator: Any, names: Sequence[str]) -> dict[str, Any]:
     except AttributeError:
         booster = booster.copy()
     # names are the columns' here; the model itself counts
+    if estimator.objective == "multi:softmax":
+        booster.set_param({"objective": "multi:softprob"})  # whose probabilities predict_proba gives, too
     booster.feature_names = None
     booster.feature_types = None
     try:
@@ -150,7 +157,7 @@ def _options(estimator: Any) -> dict[str, Any]:
     import json
 
     learner = json.loads(estimator.get_booster().save_config())["learner"]
-    objective = learner["objective"]["name"]
+    objective = learner["objective"]["name"].replace("multi:softmax", "multi:softprob")
     if parameters.objective_mistake(objective):
         raise Refused(f"the objective {objective!r} can't be trained by the engine")
     params = {
