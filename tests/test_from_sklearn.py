@@ -369,6 +369,66 @@ def test_odd_texts_and_many_numbers(tmp_path: Path) -> None:
     assert engine.load(tmp_path / "odd").version == found.pipeline.version
 
 
+SIZES = [["S", "M", "L", "XL"], ["q", "p"]]
+
+
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        OneHotEncoder(categories=SIZES, handle_unknown="ignore"),
+        OrdinalEncoder(categories=SIZES),
+        OneHotEncoder(drop="if_binary"),
+        FeatureUnion([("a", OrdinalEncoder()), ("b", OneHotEncoder(drop="first"))]),
+        FeatureUnion(
+            [("a", TargetEncoder(random_state=0)), ("b", TargetEncoder(smooth=2.0, random_state=0))]
+        ),
+        make_pipeline(
+            SimpleImputer(strategy="constant", fill_value="none", add_indicator=True),
+            ColumnTransformer([("code", OneHotEncoder(), [0, 1])], remainder="passthrough"),
+        ),
+    ],
+)
+def test_given_categories_and_encoders_side_by_side(prepare: Any) -> None:
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({"size": rng.choice(["S", "M", "L"], 500), "side": rng.choice(["p", "q"], 500)})
+    if isinstance(prepare, Pipeline):
+        frame.loc[::7, "size"] = np.nan
+    fitted = make_pipeline(prepare, small()).fit(frame, rng.integers(0, 3, 500) % 2)
+    converted(fitted, frame)
+
+
+def test_a_missing_category_is_no_text_called_nan() -> None:
+    rng = np.random.default_rng(6)
+    frame = pd.DataFrame({"c": rng.choice(["a", "b", None], 500)})
+    fitted = make_pipeline(OneHotEncoder(handle_unknown="ignore"), small()).fit(frame, frame["c"].isna())
+    found = converted(fitted, frame)
+    for value in (None, "nan", "a"):
+        expected = fitted.predict_proba(pd.DataFrame({"c": [value, "a"]}).astype("str"))[0, 1]
+        assert found.pipeline.predict_one({"c": value})["score"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_transformers_within_transformers(flights: pd.DataFrame) -> None:
+    frame = flights.head(2000)[["dep_delay", "distance", "temp", "carrier", "time_hour"]]
+    inner = ColumnTransformer([("scale", StandardScaler(), ["distance"])], remainder=RobustScaler())
+    code = Pipeline([("fill", SimpleImputer(strategy="most_frequent")), ("code", OneHotEncoder())])
+    outer = ColumnTransformer(
+        [("num", inner, ["distance", "dep_delay", "temp"]), ("text", code, make_column_selector("carrier"))]
+    )
+    found = converted(make_pipeline(outer, small()).fit(frame, flights["late"].head(2000)), frame)
+    assert "time_hour" not in found.config["inputs"]
+
+
+def test_none_and_nan_side_by_side_are_refused() -> None:
+    column = np.array(["a", "b", None, np.nan] * 50, dtype=object)
+    frame = pd.DataFrame({"c": pd.Series(column, dtype=object)})
+    for prepare in (
+        make_pipeline(OneHotEncoder()),
+        make_pipeline(SimpleImputer(strategy="constant", fill_value="a"), OneHotEncoder()),
+    ):
+        fitted = make_pipeline(*[step for _, step in prepare.steps], small()).fit(frame, [0, 1] * 100)
+        assert "None" in refused(fitted, frame)
+
+
 def test_classes_by_softmax() -> None:
     rng = np.random.default_rng(2)
     frame, y = pd.DataFrame({"x": rng.normal(size=300)}), rng.integers(0, 3, 300)

@@ -27,14 +27,11 @@ class Known:
     missing : int or None
         The place that a missing value has there: by itself, or by the text that fills it. None: it is
         unknown.
-    own_missing : bool
-        Whether missing is a category of its own.
     """
 
     values: tuple[str | float, ...]
     places: tuple[int, ...]
     missing: int | None
-    own_missing: bool
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -72,6 +69,12 @@ def known(feature: Feature, categories: Any) -> Known:
             "its categories",
             "give the column one type, texts or numbers, and say which in inputs",
         )
+    if none and feature.fill is not None:
+        raise Refused(
+            f"{feature.name!r} still has missing values behind the imputer, because scikit-learn tells None "
+            "from NaN, which are one here",
+            "replace None by NaN, and fit again",
+        )
     missing = none[0] if none else None
     if feature.fill is not None:
         missing = items.index(feature.fill) if feature.fill in values else None
@@ -81,7 +84,7 @@ def known(feature: Feature, categories: Any) -> Known:
             "converted",
             "encode it as text: make the column a category",
         )
-    return Known(values, places, missing, bool(none) and feature.fill is None)
+    return Known(values, places, missing)
 
 
 def is_any(feature: Feature, values: Sequence[str | float], *, missing: bool) -> str:

@@ -109,8 +109,9 @@ def compare(
             f"the feature {names[place]!r} differs in {np.count_nonzero(~near[:, place]):,} of "
             f"{len(made):,} rows; the first is row {row}: scikit-learn has {features[row, place]!s}, the "
             f"engine {made[row, place]!s}",
-            "give the sample and inputs the types that the pipeline was fitted on; of float32 columns "
-            "scikit-learn keeps float32, and the engine computes in float64: fit on float64",
+            "give the sample and inputs the types that the pipeline was fitted on",
+            "scikit-learn computes float32 columns in float32, the engine in float64: fit on float64",
+            "scikit-learn tells None from NaN in texts, the engine doesn't: fit on NaN",
         )
     if own.shape != scores.shape:
         raise Refused(f"scikit-learn predicts {scores.shape[1]} numbers for a row, the engine {own.shape[1]}")

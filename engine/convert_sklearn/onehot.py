@@ -75,16 +75,15 @@ def _as_stage(draft: Draft, step: Any, column: _Column) -> tuple[tuple[str, str 
     """``unknown`` and ``missing`` of a stage ``onehot`` and the texts; None where names are taken."""
     found, name = column.known, column.feature.name
     text_at = dict(zip(found.places, found.texts, strict=True))
-    missing: str | None = None
-    if found.missing is not None:
-        missing = text_at.setdefault(found.missing, _unlike(found.texts, "nan"))
-    texts = [text_at[slot.places[0]] for slot in column.slots if not slot.rare]
+    # a missing category of its own has no text: an expression makes its column
+    texts = [text_at[slot.places[0]] for slot in column.slots if not slot.rare and slot.places[0] in text_at]
+    missing = None if found.missing is None else text_at.get(found.missing)
     rare = next((slot for slot in column.slots if slot.rare), None)
     unknown = "zero"
     if rare is not None and rare.unknown:
         unknown = "other"
-        if missing is None:  # a missing value is unknown, too
-            missing = _unlike(found.texts, "nan")
+        if found.missing is None or found.missing in rare.places:  # a missing value counts as such, too
+            missing = _unlike(texts, missing or "nan")
     elif step.handle_unknown == "error" and any(slot.dropped for slot in column.slots):
         unknown = "missing"  # every column then names all categories; unknown rows are rejected before
     if rare is not None and not rare.unknown and missing is not None and missing not in texts:
@@ -123,8 +122,10 @@ def _features(draft: Draft, path: Path, column: _Column, texts: list[str], unkno
     frequent = iter(texts)
     made = []
     for slot in column.slots:
-        if not slot.rare:
+        if not slot.rare and slot.places[0] in column.known.places:
             feature = Feature(draft.claim(f"{name}_{next(frequent)}"), Kind.NUMBER)
+        elif not slot.rare:
+            feature = _expression(draft, path, column, slot, f"{name}_nan")
         elif unknown == "other":
             feature = Feature(draft.claim(f"{name}_other"), Kind.NUMBER)
         else:
