@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["Config", "EngineError", "Pipeline", "build", "compose", "fit", "load"]
+__all__ = ["Config", "EngineError", "Pipeline", "build", "compose", "fit", "from_sklearn", "load"]
 
 if TYPE_CHECKING:
     from engine.api import build, fit, load
     from engine.config.compose import compose
     from engine.config.config import Config
+    from engine.convert_sklearn import from_sklearn
     from engine.errors import EngineError
     from engine.pipeline import Pipeline
 
@@ -31,6 +32,7 @@ _WHERE = {
     "build": "engine.api",
     "compose": "engine.config.compose",
     "fit": "engine.api",
+    "from_sklearn": "engine.convert_sklearn",
     "load": "engine.api",
 }
 

@@ -13,7 +13,7 @@ from engine.expr.graph import Expr
 from engine.schema import Column, Kind
 from engine.stage import FitContext, Learned, RowStage, option, stage
 from engine.training.categories import by_name
-from engine.values import FIRST, Values
+from engine.values import FIRST, MISSING, Values
 
 
 @stage("onehot")
@@ -21,7 +21,8 @@ class OneHot(RowStage):
     """Make a number ``<column>_<category>`` for each category: 1 where the column has it, else 0.
 
     The categories are learned from the training rows, in alphabetical order, or given. A missing category
-    is 0 in all of them. Later stages select the new columns as ``<column>_*``.
+    is 0 in all of them, or counts as the text ``missing``: it then gets a column as that text does. Later
+    stages select the new columns as ``<column>_*``.
 
     Any other category, one that is too rare or that no training row has, is as ``unknown`` says: 0 in all of
     them (scikit-learn's ``handle_unknown='ignore'``), 1 in one column more, ``<column>_other`` (its
@@ -37,6 +38,8 @@ class OneHot(RowStage):
     {'carrier_AA': [nan, 1.0]}
     >>> run_stage("onehot", {"carrier": ["UA", "AA", "UA", "OO", None]}, max_categories=1, unknown="other")
     {'carrier_UA': [1.0, 0.0, 1.0, 0.0, 0.0], 'carrier_other': [0.0, 1.0, 0.0, 1.0, 0.0]}
+    >>> run_stage("onehot", {"carrier": ["UA", None]}, missing="none")
+    {'carrier_UA': [1.0, 0.0], 'carrier_none': [0.0, 1.0]}
     """
 
     accepts = (Kind.CATEGORY,)
@@ -53,6 +56,9 @@ class OneHot(RowStage):
     unknown: Literal["zero", "missing", "other"] = option(
         "zero",
         help="what any other category is: 0 in all columns, missing in all, or 1 in <column>_other",
+    )
+    missing: str | None = option(
+        None, help="the text that a missing category counts as; left out: it is 0 in all columns"
     )
 
     def check(self, columns: Sequence[Column]) -> Iterable[str]:
@@ -86,12 +92,11 @@ class OneHot(RowStage):
         return {name: self._learn(name, values) for name, values in columns.items()}
 
     def _learn(self, name: str, values: Any) -> tuple[str, ...]:
-        counts = np.bincount(values.codes, minlength=FIRST + len(values.texts))[FIRST:].tolist()
-        frequent = [
-            (-count, text)
-            for count, text in zip(counts, values.texts, strict=True)
-            if count >= self.min_count
-        ]
+        counts = np.bincount(values.codes, minlength=FIRST + len(values.texts)).tolist()
+        by_text = dict(zip(values.texts, counts[FIRST:], strict=True))
+        if self.missing is not None and counts[MISSING]:
+            by_text[self.missing] = by_text.get(self.missing, 0) + counts[MISSING]
+        frequent = [(-count, text) for text, count in by_text.items() if count >= self.min_count]
         if not frequent:
             least = f" in at least {self.min_count:,} rows" if self.min_count > 1 else ""
             raise UserError(
@@ -110,9 +115,12 @@ class OneHot(RowStage):
             texts = categories[name]
             for text in texts:
                 if self.unknown == "missing":
-                    table = {other: float(other == text) for other in texts}
-                    yield f"{name}_{text}", x.lookup(table, missing=0.0, unknown=nan)
+                    yield f"{name}_{text}", self._look_up(x, {t: float(t == text) for t in texts}, nan)
                 else:
-                    yield f"{name}_{text}", x.lookup({text: 1.0}, missing=0.0, unknown=0.0)
+                    yield f"{name}_{text}", self._look_up(x, {text: 1.0}, 0.0)
             if self.unknown == "other":
-                yield f"{name}_other", x.lookup(dict.fromkeys(texts, 0.0), missing=0.0, unknown=1.0)
+                yield f"{name}_other", self._look_up(x, dict.fromkeys(texts, 0.0), 1.0)
+
+    def _look_up(self, x: Expr, table: Mapping[str, float], unknown: float) -> Expr:
+        missing = 0.0 if self.missing is None else table.get(self.missing, unknown)
+        return x.lookup(table, missing=missing, unknown=unknown)

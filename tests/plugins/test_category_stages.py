@@ -75,6 +75,19 @@ def test_onehot_tells_unknown_from_missing() -> None:
     np.testing.assert_equal(found, {"x_a": [0.0, 1.0, math.nan, 0.0], "x_b": [1.0, 0.0, math.nan, 0.0]})
 
 
+def test_onehot_of_missing_as_a_text() -> None:
+    column = ["b", None, "a", None, "z"]
+    found = run_stage("onehot", {"x": column}, missing="none", min_count=2)
+    assert found == {"x_none": [0.0, 1.0, 0.0, 1.0, 0.0]}
+    found = run_stage("onehot", {"x": ["a", None, "a"]}, missing="a")  # it counts as one that is there
+    assert found == {"x_a": [1.0, 1.0, 1.0]}
+    given = {"x": ["a"]}
+    found = run_stage("onehot", {"x": column}, categories=given, missing="none", unknown="other")
+    assert found == {"x_a": [0.0, 0.0, 1.0, 0.0, 0.0], "x_other": [1.0, 1.0, 0.0, 1.0, 1.0]}
+    found = run_stage("onehot", {"x": column}, categories=given, missing="none", unknown="missing")
+    assert np.array_equal(found["x_a"], [np.nan, np.nan, 1.0, np.nan, np.nan], equal_nan=True)
+
+
 def test_onehot_of_other_categories_on_flights(flights: dict[str, list[Any]]) -> None:
     encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", sparse_output=False, max_categories=9)
     column = [text for text in flights["dest"] if text is not None]
