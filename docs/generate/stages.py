@@ -17,7 +17,7 @@ from engine.registry import KINDS, Registry
 
 SECTIONS: Mapping[str, Sequence[str]] = {
     "Numbers": (
-        "impute", "missing_flag", "scale", "clip", "power", "log1p", "bin", "quantile_transform", "cyclic", "expr",
+        "impute", "missing_flag", "null_if", "scale", "clip", "power", "log1p", "bin", "quantile_transform", "cyclic", "expr",
     ),
     "Categories": (
         "onehot", "ordinal", "target_encode", "count_encode", "hash_encode", "rare", "woe",

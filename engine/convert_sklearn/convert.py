@@ -26,8 +26,9 @@ from engine.convert_sklearn.sample import as_frame, as_table, columns_of, kind_o
 from engine.convert_sklearn.structure import walk
 from engine.errors import UserError, listing
 from engine.expr.language import names
+from engine.fitted import Fitted
 from engine.golden import golden_rows
-from engine.pipeline import Fitted, Pipeline
+from engine.pipeline import Pipeline
 from engine.plan.build import build_plan
 from engine.plan.select import KIND_WORDS
 from engine.plan.trace import State, initial, selected, trace_stage

@@ -114,7 +114,6 @@ def convert_model(
 def _learned(estimator: Any, names: Sequence[str]) -> dict[str, Any]:
     from engine.forest.choose import choose_scorer
     from engine.forest.model import read_model
-    from engine.forest.xgb import refuse_unscorable
 
     booster = estimator.get_booster()
     try:  # the wrapper stops at the best round of an early stopping
@@ -128,7 +127,6 @@ def _learned(estimator: Any, names: Sequence[str]) -> dict[str, Any]:
     booster.feature_types = None
     try:
         facts = read_model(bytes(booster.save_raw("ubj")), "the model")
-        refuse_unscorable(facts, "the model")
         # XGBoost itself holds it already, so it may be read in this process; what comes of that is kept
         choose_scorer(facts.ubj, "the model", trusted=True)
     except UserError as error:
