@@ -84,6 +84,8 @@ def _plugin(item: Mapping[str, Any]) -> str:
     parts = [head, markdown(item["documentation"])]
     if item["columns"] is not None:
         kinds = ", ".join(item["columns"]["kinds"])
+        if item["columns"]["named"]:
+            kinds += f"; by name {', '.join(item['columns']['named'])}, too"
         left_out = "required" if item["columns"]["required"] else "left out, all of these"
         parts.append(f"Columns: {kinds}; {left_out}.")
     if item["options"]:

@@ -135,7 +135,9 @@ def _kind(cls: type[Any]) -> str:
 def _columns(cls: type[Any]) -> dict[str, Any] | None:
     if not issubclass(cls, Stage) or not cls.selects:
         return None
-    return {"kinds": [str(kind) for kind in cls.accepts], "required": not cls.select_all}
+    kinds = [str(kind) for kind in cls.accepts if kind not in cls.only_named]
+    named = [str(kind) for kind in cls.only_named]
+    return {"kinds": kinds, "named": named, "required": not cls.select_all}
 
 
 def _in_full(item: dict[str, Any]) -> str:
@@ -150,6 +152,8 @@ def _in_full(item: dict[str, Any]) -> str:
         lines.append("  it takes no columns: key")
     elif columns is not None:
         kinds = listing(columns["kinds"])
+        if columns["named"]:
+            kinds += f"; by name {listing(columns['named'])}, too"
         lines.append(
             f"  names, globs (temp_*) or kinds (numbers), required; of kind {kinds}"
             if columns["required"]
