@@ -245,12 +245,15 @@ def test_a_whole_pipeline(flights: pd.DataFrame, tmp_path: Path) -> None:
     fitted.fit(frame, flights["late"])
     found = converted(fitted, frame)
     assert "arr_delay" not in found.config["inputs"]
+    copies = [stage["into"] for label, stage in found.config["stages"].items() if label.endswith("_copy")]
+    assert copies == ["num__dep_delay", "log__distance", "bins__distance", "again__dep_delay"]
     same_alone(found, fitted, frame)
     folder = found.pipeline.save(tmp_path / "bundle")
     loaded = engine.load(tmp_path / "bundle")
     assert folder.name == found.pipeline.version == loaded.version
-    own, other = found.pipeline.predict_many(frame), loaded.predict_many(frame)
-    assert own["score"].to_numpy().tobytes() == other["score"].to_numpy().tobytes()
+    interpreted = engine.Pipeline(loaded.plan, loaded.learned, interpreted=True)
+    own, *others = (p.predict_many(frame)["score"] for p in (found.pipeline, loaded, interpreted))
+    assert all(own.to_numpy().tobytes() == other.to_numpy().tobytes() for other in others)
     with pytest.raises(dataclasses.FrozenInstanceError):
         found.config = {}  # type: ignore[misc]
 

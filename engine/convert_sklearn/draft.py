@@ -32,6 +32,8 @@ class Feature:
         Whether other steps read it, too: then it must not be changed in place.
     source : str
         The input that it is, as long as nothing changed it; else empty.
+    branch : str
+        The step of a ColumnTransformer that it went into: what a copy is named after.
     fill : str or None
         The text that an imputer puts where a category is missing. The encoder behind it sees to that.
     """
@@ -40,6 +42,7 @@ class Feature:
     kind: Kind
     shared: bool = False
     source: str = ""
+    branch: str = ""
     fill: str | None = None
 
 
@@ -104,10 +107,12 @@ class Draft:
             self.learned[label] = learned
         return label
 
-    def expr(self, path: Path, wanted: str, value: str, kind: Kind = Kind.NUMBER) -> Feature:
+    def expr(
+        self, path: Path, wanted: str, value: str, kind: Kind = Kind.NUMBER, *, label: str = ""
+    ) -> Feature:
         """A new column from an expression."""
         name = self.claim(wanted)
-        self.stage((*path, name), "expr", (), into=name, value=value)
+        self.stage((*path, label or name), "expr", (), into=name, value=value)
         return Feature(name, kind)
 
     def numbers(self, path: Path, features: Sequence[Feature]) -> list[Feature]:
@@ -130,7 +135,7 @@ class Draft:
         if feature.kind is Kind.BOOLEAN:
             return self.expr(path, f"{feature.name}_number", f"{quoted(feature.name)} + 0")
         if feature.shared:
-            return self.expr(path, branch_name(path, feature), quoted(feature.name))
+            return self.expr(path, copy_name(feature), quoted(feature.name), label="copy")
         return replace(feature, source="")
 
     # -- what scikit-learn refuses
@@ -209,6 +214,6 @@ def _halved(cases: Sequence[tuple[float | str, float]], x: str, unknown: str) ->
     return f"where({test}, {_halved(left, x, unknown)}, {_halved(right, x, unknown)})"
 
 
-def branch_name(path: Path, feature: Feature) -> str:
-    """What a copy is called: ``num__dep_delay`` of the step ``preprocess.num``."""
-    return f"{path[-2] if len(path) > 1 else path[-1]}__{feature.name}"
+def copy_name(feature: Feature) -> str:
+    """What a copy is called: ``num__dep_delay`` of the branch ``num``."""
+    return f"{feature.branch or 'copy'}__{feature.name}"

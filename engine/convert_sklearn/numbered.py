@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.convert_sklearn.categories import MOST_CASES, Known, known
-from engine.convert_sklearn.draft import Draft, Feature, Path, branch_name, chosen, quoted
+from engine.convert_sklearn.draft import Draft, Feature, Path, chosen, copy_name, quoted
 from engine.convert_sklearn.refuse import Refused
 from engine.schema import Kind
 
@@ -58,7 +58,7 @@ def _add_ordinal(
             learned = {"categories": tuple(found.texts for _, _, found in part)}
         else:
             options["categories"] = {feature.name: list(found.texts) for _, feature, found in part}
-        into = draft.claim(branch_name(path, part[0][1])) if part[0][1].shared else ""
+        into = draft.claim(copy_name(part[0][1])) if part[0][1].shared else ""
         names = [feature.name for _, feature, _ in part]
         draft.stage(path, "ordinal", names, learned=learned, into=into, unknown=unknown, **options)
         for i, feature, _ in part:

@@ -130,9 +130,9 @@ def _by_columns(
     for name, transformer, numbers in branches:
         own = None
         if features is not None:
-            own = [replace(f, shared=f.shared or uses[i] > 1) for i, f in enumerate(features) if i in uses]
-            by_place = dict(zip([i for i in range(len(features)) if i in uses], own, strict=True))
-            own = [by_place[place] for place in numbers]
+            own = [
+                replace(features[i], shared=features[i].shared or uses[i] > 1, branch=name) for i in numbers
+            ]
         made.append(walk(draft, (*path, name), transformer, own))
     return _joined(made)
 
@@ -140,10 +140,13 @@ def _by_columns(
 def _united(draft: Draft, path: Path, step: Any, features: Sequence[Feature] | None) -> list[Feature] | None:
     _no_weights(step)
     branches = [(n, t) for n, t in step.transformer_list if not (isinstance(t, str) and t == "drop")]
-    shared = None
-    if features is not None:
-        shared = [replace(feature, shared=feature.shared or len(branches) > 1) for feature in features]
-    return _joined([walk(draft, (*path, name), transformer, shared) for name, transformer in branches])
+    made: list[list[Feature] | None] = []
+    for name, transformer in branches:
+        own = None
+        if features is not None:
+            own = [replace(f, shared=f.shared or len(branches) > 1, branch=name) for f in features]
+        made.append(walk(draft, (*path, name), transformer, own))
+    return _joined(made)
 
 
 def _joined(made: Sequence[list[Feature] | None]) -> list[Feature] | None:
