@@ -102,7 +102,7 @@ def task_of(pipeline: Pipeline, y: FloatArray) -> Task:
     return Task(
         kind,
         columns,
-        classes=tuple(learned.get("classes", ())),
+        classes=() if targets else tuple(learned.get("classes", ())),
         alphas=objective.alphas,
         power=objective.power,
         threshold=thresholds[0],

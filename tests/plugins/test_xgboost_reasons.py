@@ -247,3 +247,10 @@ def test_many_carriers_are_known() -> None:
         row = pipeline.predict_one({"carrier": text})
         assert row["reason_1"] in ("carrier", None)
         assert row["reason_1_category"] == (text if row["reason_1"] else None)
+
+
+def test_the_input_behind_what_is_derived_from_a_text() -> None:
+    front = {"size": {"use": "text_length", "columns": ["carrier"]}}
+    pipeline = fit("flag", front=front, columns=["carrier_length"], explain={"top": 1}, outputs=["*"])
+    reasons = {(r["reason_1"], r["reason_1_inputs"]) for r in pipeline.predict_many(table(60, 4)).to_pylist()}
+    assert reasons - {(None, None)} == {("carrier_length", "carrier")}
