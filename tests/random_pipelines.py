@@ -114,6 +114,9 @@ def pipelines(rng: np.random.Generator) -> dict[str, Any]:
         late = {label: spec for label, spec in kinds.items() if label.startswith("late")}
         config["stages"] = {"flag": stages.pop("flag"), **front, **stages, **late}
         config["plugins"] = [KINDS]
+    if model < 0.9 and rng.random() < 0.4:
+        stages["model"]["columns"] = ["numbers", "k", "m"]
+        stages["model"] |= {"explain": {"top": 2}} if rng.random() < 0.5 else {}
     return config
 
 

@@ -36,7 +36,8 @@ class Spread(ArrayStage):
         x: Any = np.stack(list(columns.values()), axis=1)
         if self.center:
             x = x - learned["means"]
-        middle = np.median(x, axis=1)
+        with np.errstate(invalid="ignore"):  # between inf and -inf there is no middle
+            middle = np.median(x, axis=1)
         there = np.abs(middle) < 1e6
         return {
             f"{self.prefix}_middle": middle,
