@@ -125,6 +125,9 @@ def pipelines(rng: np.random.Generator) -> dict[str, Any]:
         config["plugins"] = [KINDS]
     if model < 0.9:
         _decide(rng, config)
+        if rng.random() < 0.4:
+            stages["model"]["columns"] = ["numbers", "k", "m"]
+            stages["model"] |= {"explain": {"top": 2}} if rng.random() < 0.5 else {}
     return config
 
 

@@ -125,6 +125,10 @@ class Reader:
             assert code == (int(refused[1]) if refused else 0), f"{block.place}: {line}\n{printed}"
             self.printed = printed
 
+    def do_pycon(self, block: Block) -> None:
+        """An example of a plugin, which tests/test_doctests.py runs."""
+        assert block.document == "docs/stages.md", block.place
+
     def do_yaml(self, block: Block) -> None:
         if _written(block):
             return

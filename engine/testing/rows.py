@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.types as pt
 
-from engine.decode import TableDecoder
+from engine.decode import TableDecoder, json_cells
 from engine.decode.arrow import fits, plain_text
 from engine.errors import DataError, listing
 from engine.schema import Input, Kind
@@ -53,7 +53,7 @@ def difference(found: pa.Table, wanted: pa.Table, *, text: bool = False) -> str 
     if found.num_rows != wanted.num_rows:
         return f"there are {found.num_rows:,} rows and not {wanted.num_rows:,}"
     for i, name in enumerate(wanted.column_names):
-        said = _column(f"the column {name!r}", found.column(i), wanted.column(i), text)
+        said = _column(f"the column {name!r}", found.select([i]), wanted.column(i), text)
         if said is not None:
             return said
     return None
@@ -72,13 +72,14 @@ def held(check_columns: Callable[[pa.Schema], None], rows: pa.Table) -> pa.Table
     return rows.select([field.name for field in rows.schema if not refused(field)])
 
 
-def _column(name: str, found: pa.ChunkedArray, wanted: pa.ChunkedArray, text: bool) -> str | None:
-    kind = kind_of(wanted.type)
+def _column(name: str, table: pa.Table, wanted: pa.ChunkedArray, text: bool) -> str | None:
+    kind, field, found = kind_of(wanted.type), table.schema.field(0), table.column(0)
+    by_cell = text or json_cells.is_marked(field)
     if found.type == wanted.type:
         pairs = found.to_pylist(), wanted.to_pylist()
-    elif kind is not None and (text or fits(kind, found.type)):
-        pairs = _values(found, kind, text), _values(wanted, kind, False)
-    elif text:
+    elif kind is not None and (by_cell or fits(kind, found.type)):
+        pairs = _values(found, kind, text, field), _values(wanted, kind, False)
+    elif by_cell:
         return None  # a list as text may be written in many ways
     else:
         return f"{name} is {found.type} and not {wanted.type}"
@@ -92,13 +93,14 @@ def _is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def _values(column: pa.ChunkedArray, kind: Kind, text: bool) -> list[Any]:
+def _values(column: pa.ChunkedArray, kind: Kind, text: bool, field: pa.Field | None = None) -> list[Any]:
     """The values as an input of this kind has them; what is none stands for itself."""
     if kind is Kind.TEXT:
         values = [value for chunk in column.chunks for value in plain_text(chunk).to_pylist()]
         return [value.decode(errors="replace") if isinstance(value, bytes) else value for value in values]
     decoder = TableDecoder([Input("x", kind)], parse_text=text)
-    decoded = decoder.decode(pa.table({"x": column}))
+    schema = None if field is None else pa.schema([field.with_name("x")])
+    decoded = decoder.decode(pa.table({"x": column}, schema=schema))
     plain: list[Any] = decoded.columns["x"].tolist()  # type: ignore[union-attr]
     for bad in decoded.bad:
         plain[bad.row] = bad.message

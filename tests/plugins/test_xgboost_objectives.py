@@ -48,7 +48,7 @@ def test_all_are_known() -> None:
     assert installed() <= set(OBJECTIVES)
 
 
-@pytest.mark.filterwarnings("ignore:XGBoost. :UserWarning")
+@pytest.mark.filterwarnings("ignore:XGBoost. :UserWarning", "ignore:.*is deprecated:UserWarning")
 @pytest.mark.parametrize("objective", sorted(TARGETS))
 def test_each_is_trained_and_scored(objective: str) -> None:
     if objective not in installed():
@@ -65,7 +65,7 @@ def test_each_is_trained_and_scored(objective: str) -> None:
     check_alone(pipeline, rows.slice(0, 40))
 
 
-@pytest.mark.filterwarnings("ignore:XGBoost. :UserWarning")
+@pytest.mark.filterwarnings("ignore:XGBoost. :UserWarning", "ignore:.*is deprecated:UserWarning")
 @pytest.mark.parametrize(
     "params",
     [
@@ -86,7 +86,7 @@ def test_every_way_to_grow(params: dict[str, Any]) -> None:
     assert len(trees) == 6 * 3 * params.get("num_parallel_tree", 1)
 
 
-@pytest.mark.filterwarnings("ignore:XGBoost. :UserWarning")
+@pytest.mark.filterwarnings("ignore:XGBoost. :UserWarning", "ignore:.*is deprecated:UserWarning")
 @pytest.mark.parametrize("target", ["number", "flag", "class"])
 def test_linear_models(target: str) -> None:
     pipeline = fit(target, params={"booster": "gblinear"})

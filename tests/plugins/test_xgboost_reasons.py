@@ -151,7 +151,7 @@ def test_which_score_is_explained(target: Any, options: dict[str, Any], place: i
     check_alone(pipeline, rows.slice(0, 20))
 
 
-@pytest.mark.filterwarnings("ignore:XGBoost. :UserWarning")
+@pytest.mark.filterwarnings("ignore:XGBoost. :UserWarning", "ignore:.*is deprecated:UserWarning")
 @pytest.mark.parametrize("params", [{"booster": "dart", "rate_drop": 0.5}, {"booster": "gblinear"}])
 def test_other_boosters(params: dict[str, Any]) -> None:
     pipeline = fit("flag", explain={"top": 1}, params=params)
