@@ -88,6 +88,8 @@ def _floats(array: pa.Array) -> pa.Array:
     text = _cast(array)
     for infinite in ("inf", "-inf"):
         text = pc.if_else(pc.equal(text, infinite), f'"{infinite}"', text)
+    # a parser makes a whole number of -0, and whole numbers have one zero
+    text = pc.if_else(pc.equal(text, "-0"), "-0.0", text)
     return _spelt(pc.if_else(pc.is_nan(array), pa.scalar(None, pa.large_string()), text))
 
 

@@ -14,6 +14,8 @@ from engine.stage import FitContext, Learned, Part, RowStage, option, stage
 from engine.training.calibration import isotonic, platt
 from engine.values import FloatArray, Values
 
+_GREATEST = float(np.finfo(np.float64).max)
+
 
 @stage("calibrate")
 class Calibrate(RowStage):
@@ -159,7 +161,8 @@ def _stored(method: str, found: Sequence[Any]) -> dict[str, Any]:
 
 
 def _sigmoid(x: Expr, learned: Learned, i: int) -> Expr:
-    return 1 / (1 + exp(x * float(learned["slope"][i]) + float(learned["intercept"][i])))
+    finite = x.clip(-_GREATEST, _GREATEST)  # infinity times a slope of 0 is no number
+    return 1 / (1 + exp(finite * float(learned["slope"][i]) + float(learned["intercept"][i])))
 
 
 def _interpolated(x: Expr, learned: Learned, i: int) -> Expr:

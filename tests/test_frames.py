@@ -201,3 +201,36 @@ def test_odd_things_are_refused(pipeline: engine.Pipeline) -> None:
         pipeline.predict_many(pd.DataFrame([[1.0]]))
     with pytest.raises(DataError, match=r"the frame can't be read: .*column n"):
         pipeline.predict_many(pd.DataFrame({"n": [1, "x"]}))
+
+
+def test_nobody_looks_at_what_nothing_needs() -> None:
+    pipeline = pipeline_of(unread="number")
+    (answer,) = pipeline.predict_many([{"n": 1, "unread": "far"}])
+    assert repr(answer) == repr(pipeline.predict_one({"n": 1, "unread": "far"}))
+    frame = pd.DataFrame({"n": [1.0, 2.0], "c": ["a", "b"], "t": pd.NaT, "unread": 0.0})
+    frame["id"] = [object(), 5]  # kept as it is, though Arrow has no type for it
+    frame["note"] = frame["spare"] = [1, "x"]
+    assert pipeline.predict_many(frame)["id"].tolist() == frame["id"].tolist()
+
+
+@pytest.mark.parametrize("name", ["c", "other"])
+def test_half_of_a_pair_is_no_text(pipeline: engine.Pipeline, name: str) -> None:
+    row = {"n": 1, name: "a\ud800"}
+    if name == "c":
+        with pytest.raises(RowError, match="c: expected text, found text that is no UTF-8"):
+            pipeline.predict_one(row)
+        with pytest.raises(RowError, match="row 0: c: expected text, found text that is no UTF-8"):
+            pipeline.predict_many([row])
+    else:
+        assert repr(pipeline.predict_many([row])[0]) == repr(pipeline.predict_one(row))
+
+
+def test_frames_that_arrow_cannot_hold(pipeline: engine.Pipeline) -> None:
+    with pytest.raises(DataError, match="several columns named 'n'"):
+        pipeline.predict_many(pd.DataFrame([[1.0, 2.0]], columns=["n", "n"]))
+    with pytest.raises(DataError, match=r"the frame can't be read: .*too large"):
+        pipeline.predict_many(pd.DataFrame({"n": [10**30]}))
+    with pytest.raises(DataError, match="'id' holds objects of Python"):
+        pipeline.predict_many(pl.DataFrame({"id": pl.Series([object()], dtype=pl.Object)}))
+    with pytest.raises(TypeError, match=r"not Series$"):
+        pipeline.predict_many(pl.Series([1.0]))

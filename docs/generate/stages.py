@@ -125,7 +125,7 @@ def markdown(text: str) -> str:
         if lines[0].startswith(">>>"):
             out.append("\n".join(["```pycon", *lines, "```"]))
         elif re.match(r"=+( +=+)+$", lines[0]) or lines[0].startswith("=="):
-            out.append("\n".join(["```text", *lines, "```"]))
+            out.append("\n".join(["<!-- not compared: a table -->", "```text", *lines, "```"]))
         else:
             out.append(_inline("\n".join(lines)))
     return _joined(out)
@@ -134,7 +134,7 @@ def markdown(text: str) -> str:
 def _joined(blocks: Sequence[str]) -> str:
     """Code that blank lines parted is one block again."""
     text = "\n\n".join(blocks)
-    return text.replace("\n```\n\n```text\n", "\n\n").replace("\n```\n\n```pycon\n", "\n\n")
+    return text.replace("\n```\n\n```pycon\n", "\n\n")
 
 
 def _inline(text: str) -> str:

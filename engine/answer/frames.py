@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,7 +46,7 @@ def is_stream(given: Any) -> bool:
     )
 
 
-def to_table(given: Any, inputs: Sequence[Input], keep: Sequence[str]) -> Given:
+def to_table(given: Any, inputs: Sequence[Input], keep: Sequence[str], reads: Collection[str]) -> Given:
     """What a caller gave, as a table.
 
     Parameters
@@ -55,6 +55,8 @@ def to_table(given: Any, inputs: Sequence[Input], keep: Sequence[str]) -> Given:
     inputs : sequence of Input
     keep : sequence of str
         Columns that are carried to the output; of rows as they came.
+    reads : collection of str
+        The inputs whose values are looked at.
 
     Raises
     ------
@@ -67,11 +69,11 @@ def to_table(given: Any, inputs: Sequence[Input], keep: Sequence[str]) -> Given:
         return Given(given)
     library = _library(given)
     if library == "pandas" and isinstance(given, sys.modules["pandas"].DataFrame):
-        return _of_pandas(given, keep)
+        return _of_pandas(given, inputs, keep)
     if library == "polars":
         return _of_polars(given)
     if isinstance(given, Sequence) and not isinstance(given, str | bytes):
-        return _of_rows(given, inputs, keep)
+        return _of_rows(given, inputs, keep, reads)
     raise TypeError(
         "predict_many takes a pyarrow.Table, RecordBatch or stream, a pandas or polars DataFrame, or a list "
         f"of mappings, not {type(given).__name__}; predict_one takes one mapping"
@@ -82,14 +84,37 @@ def _library(given: Any) -> str:
     return type(given).__module__.partition(".")[0]
 
 
-def _of_pandas(frame: Any, keep: Sequence[str]) -> Given:
+def pandas_table(frame: Any, columns: Sequence[str]) -> pa.Table:
+    """Some columns of a frame of pandas, without its index.
+
+    Raises
+    ------
+    DataError
+        A column can't be one of Arrow.
+    """
     odd = [name for name in frame.columns if not isinstance(name, str)]
     if odd:
         raise DataError(f"the frame has a column named {odd[0]!r}: names must be text")
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise DataError(f"the frame has several columns named {twice[0]!r}")
     try:
-        table = pa.Table.from_pandas(frame, preserve_index=False)
-    except (pa.ArrowException, TypeError) as error:
-        raise DataError(f"the frame can't be read: {'; '.join(map(str, error.args))}") from None
+        table: pa.Table = pa.Table.from_pandas(frame[list(columns)], preserve_index=False)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        told = str(error) if isinstance(error, UnicodeError) else "; ".join(map(str, error.args))
+        raise DataError(f"the frame can't be read: {told}") from None
+    return table.replace_schema_metadata(None)
+
+
+def _of_pandas(frame: Any, inputs: Sequence[Input], keep: Sequence[str]) -> Given:
+    read = {item.name for item in inputs}
+    table = pandas_table(frame, [name for name in frame.columns if name in read])
+    gone = pa.nulls(len(frame))
+    for name in frame.columns:  # what is kept needn't be anything that Arrow has
+        if name not in read and name in keep:
+            table = table.append_column(name, gone)
+    if not table.num_columns:
+        table = pa.table({"_": gone})
 
     def back(answer: pa.Table, places: Places) -> Any:
         made = answer.to_pandas()
@@ -98,7 +123,7 @@ def _of_pandas(frame: Any, keep: Sequence[str]) -> Given:
             made[name] = frame[name].iloc[places]
         return made
 
-    return Given(table.replace_schema_metadata(None), back)
+    return Given(table, back)
 
 
 def _of_polars(frame: Any) -> Given:
@@ -106,13 +131,19 @@ def _of_polars(frame: Any) -> Given:
 
     if not isinstance(frame, polars.DataFrame):
         name = type(frame).__name__
-        raise TypeError(f"predict_many takes a polars DataFrame, not {name}; collect() makes one")
+        hint = "; collect() makes one" if isinstance(frame, polars.LazyFrame) else ""
+        raise TypeError(f"predict_many takes a polars DataFrame, not {name}{hint}")
+    odd = [name for name, kind in frame.schema.items() if kind == polars.Object]
+    if odd:
+        raise DataError(f"the frame's column {odd[0]!r} holds objects of Python, which Arrow doesn't have")
     return Given(frame.to_arrow(), lambda answer, places: polars.from_arrow(answer))
 
 
-def _of_rows(rows: Sequence[Any], inputs: Sequence[Input], keep: Sequence[str]) -> Given:
-    table, bad = rows_to_table(rows, inputs)
-    for name in keep:
+def _of_rows(
+    rows: Sequence[Any], inputs: Sequence[Input], keep: Sequence[str], reads: Collection[str]
+) -> Given:
+    table, bad = rows_to_table(rows, [item for item in inputs if item.name in reads])
+    for name in (*(item.name for item in inputs), *keep):  # nobody looks at the others
         if name not in table.column_names:
             table = table.append_column(name, pa.nulls(table.num_rows))
 

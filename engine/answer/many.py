@@ -40,7 +40,7 @@ class ManyAnswerer:
     def answer(self, given: Any, *, rejects: bool, threads: int) -> Any:
         """See `engine.Pipeline.predict_many`."""
         if not is_stream(given):
-            taken = to_table(given, self._plan.inputs, self._plan.keep)
+            taken = to_table(given, self._plan.inputs, self._plan.keep, self._table.looks_at)
             return self._answer(taken, rejects, threads)
         reader = pa.RecordBatchReader.from_stream(given)
         if rejects or self._layout.groups:  # what is refused, and where groups end, is known at the end

@@ -48,6 +48,11 @@ class TableAnswerer:
         """The columns of a source that must be read, those to keep included."""
         return tuple(dict.fromkeys((*self._decoder.reads, *self._plan.keep)))
 
+    @property
+    def looks_at(self) -> tuple[str, ...]:
+        """The inputs whose values can change an answer, or refuse a row."""
+        return self._decoder.reads
+
     def score(
         self, batch: pa.Table | pa.RecordBatch, *, text: bool, known: Sequence[BadValue] = ()
     ) -> tuple[pa.RecordBatch, list[BadValue]]:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.types as pt
 
-from engine.answer.frames import to_table
+from engine.answer.frames import pandas_table
 from engine.convert_sklearn.refuse import Refused
 from engine.errors import did_you_mean, listing
 from engine.schema import INPUT_KINDS, Kind
@@ -29,7 +29,7 @@ def as_table(sample: Any) -> pa.Table:
             "sample must be a pandas DataFrame or a pyarrow.Table with rows such as the pipeline was fitted "
             f"on, not {type(sample).__name__}"
         )
-    table = to_table(sample, (), ()).table
+    table = sample if isinstance(sample, pa.Table) else pandas_table(sample, list(sample.columns))
     if not table.num_rows:
         raise ValueError("sample has no rows, so nothing can be compared; a few thousand are best")
     return table

@@ -27,6 +27,11 @@ _HALVES = re.compile("[\ud800-\udfff]")
 _INFINITE = {"inf": math.inf, "-inf": -math.inf}
 
 
+def is_text(name: str) -> bool:
+    """Whether UTF-8 can hold it: JSON may have half of a surrogate pair."""
+    return not _HALVES.search(name)
+
+
 def marked(field: pa.Field) -> pa.Field:
     """A column whose cells are values of JSON."""
     return field.with_metadata({**(field.metadata or {}), **_FORM})
@@ -113,7 +118,9 @@ def column(values: Sequence[Any]) -> pa.Array:
     """
     with suppress(pa.ArrowException, OverflowError, UnicodeEncodeError, TypeError):
         found = pa.array(values)
-        if not pt.is_nested(found.type):
+        # of a true beside a number Arrow would make 1
+        odd = pt.is_floating(found.type) and any(type(value) is bool for value in values)
+        if not (odd or pt.is_nested(found.type)):
             return found
     with suppress(TypeError):
         if {type(value) for value in values} <= {

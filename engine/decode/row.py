@@ -77,7 +77,7 @@ class RowDecoder:
             codes = None
             if vocabularies and name in vocabularies and item.kind in (Kind.CATEGORY, Kind.TEXT):
                 codes = {text: FIRST + i for i, text in enumerate(vocabularies[name])}
-            convert = converter(item, codes, raw=name in raw)
+            convert = converter(item, codes)
             self._checked.append((name, convert))
             if name not in slots:
                 self._checks.append((name, convert))
@@ -111,7 +111,8 @@ class RowDecoder:
                         given[slot] = convert(value)
             for slot, code, convert in self._categories:
                 value = given[slot]
-                given[slot] = code(value, UNKNOWN) if type(value) is str else convert(value)
+                found = code(value) if type(value) is str else None
+                given[slot] = convert(value) if found is None else found
             for slot, convert in self._others:
                 given[slot] = convert(given[slot])
             for name, convert in self._checks:
@@ -185,10 +186,10 @@ def looks_anyway(item: Input) -> bool:
     return can_refuse and (item.checked or not is_default)
 
 
-def converter(item: Input, codes: Mapping[str, int] | None, *, raw: bool = False) -> Convert:
+def converter(item: Input, codes: Mapping[str, int] | None) -> Convert:
     """What turns one value of this input into a float, µs or a code, or raises `RowError`."""
     name, missing_policy, invalid_policy = item.name, item.missing, item.invalid
-    text = scalar.utf8_text if raw else scalar.text
+    text = scalar.utf8_text
     read = {Kind.NUMBER: scalar.number, Kind.TIMESTAMP: scalar.timestamp}.get(item.kind, text)
     known = codes if codes is not None else {}
     unknown_policy: Policy = item.unknown if codes is not None else "null"

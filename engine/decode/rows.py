@@ -14,8 +14,8 @@ from engine.values import BadValue
 _READERS: Mapping[Kind, tuple[Callable[[Any], Any], pa.DataType]] = {
     Kind.NUMBER: (scalar.number, pa.float64()),
     Kind.TIMESTAMP: (scalar.timestamp, pa.int64()),
-    Kind.CATEGORY: (scalar.text, pa.string()),
-    Kind.TEXT: (scalar.text, pa.string()),
+    Kind.CATEGORY: (scalar.utf8_text, pa.string()),
+    Kind.TEXT: (scalar.utf8_text, pa.string()),
 }
 
 

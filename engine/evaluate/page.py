@@ -9,8 +9,7 @@ from __future__ import annotations
 import html
 import json
 import math
-import os
-import tempfile
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,16 +111,13 @@ def page(title: str, body: str, charts: Sequence[Chart]) -> str:
 
 def write(path: Path, content: str) -> None:
     """Put a page into a file, at once; what was there is replaced."""
-    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=".part")
+    part = path.absolute().with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.part")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
+        with part.open("x", encoding="utf-8", errors="replace") as file:
             file.write(content)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(path)
+        part.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
 
 

@@ -22,7 +22,9 @@ from engine.forest.xgb import first_line, load_booster
 from engine.scorer import Scorer
 
 _BLOCK = 4096
-"""Rows whose contributions are computed at a time: they take memory for each feature and class."""
+"""Rows whose contributions are computed at a time, at most."""
+_MOST_NUMBERS = 1 << 24
+"""Contributions that are held at a time: there is one for each row, feature and class."""
 
 
 class Reasons:
@@ -98,8 +100,10 @@ class Reasons:
         found = np.empty((len(features), self.n_outputs), np.float32)
         scores = self._scorer.many(features, threads)
         found[:, : scores.shape[1]] = scores
-        for start in range(0, len(features), _BLOCK):
-            part = slice(start, start + _BLOCK)
+        margins = max(self._scorer.n_outputs, self._model.num_class, 1)
+        block = max(1, min(_BLOCK, _MOST_NUMBERS // ((self.n_features + 1) * margins)))
+        for start in range(0, len(features), block):
+            part = slice(start, start + block)
             own = np.ascontiguousarray(features[part, : self._model.n_features], np.float32)
             found[part, scores.shape[1] :] = self._strongest(own, scores[part])
         return found

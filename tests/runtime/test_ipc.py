@@ -58,3 +58,16 @@ def test_damaged_files_are_refused_or_read(tmp_path: Path, data: st.DataObject) 
         read(path)
     except DataError as error:
         assert str(path) in str(error)
+
+
+def test_a_dictionary_may_outgrow_the_type_of_its_places(tmp_path: Path) -> None:
+    kind = pa.dictionary(pa.int8(), pa.string())
+    path = tmp_path / "rows.arrow"
+    batches = [
+        pa.record_batch({"c": pa.array([f"{part}-{i}" for i in range(100)]).dictionary_encode().cast(kind)})
+        for part in range(2)
+    ]
+    with open_sink({"path": str(path)}).open(batches[0].schema) as writer:
+        for batch in batches:
+            writer.write(batch)
+    assert read(path)["c"].to_pylist() == [text for batch in batches for text in batch["c"].to_pylist()]

@@ -72,6 +72,11 @@ def _without_null_texts(column: pa.Array) -> pa.Array:
     )
 
 
+def _wide(kind: pa.DataType) -> pa.DataType:
+    """A dictionary's type with room for any number of texts."""
+    return pa.dictionary(pa.int32(), kind.value_type, kind.ordered) if pt.is_dictionary(kind) else kind
+
+
 class IpcPart:
     """Writes one Arrow IPC file, compressed by LZ4.
 
@@ -85,21 +90,22 @@ class IpcPart:
 
     def __init__(self, file: Path, schema: pa.Schema) -> None:
         self._file = file
-        self._schema = schema
+        # a dictionary grows from batch to batch, and needs room for its numbers
+        self._schema = pa.schema([field.with_type(_wide(field.type)) for field in schema])
         with writing(file):
             self._handle = pa.OSFile(str(file), "wb")
             options = pa.ipc.IpcWriteOptions(compression="lz4", emit_dictionary_deltas=True)
-            self._writer = pa.ipc.new_file(self._handle, schema, options=options)
+            self._writer = pa.ipc.new_file(self._handle, self._schema, options=options)
         self._dictionaries: dict[int, pa.Array] = {}
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Append rows."""
         with writing(self._file):
             columns = [
-                self._in_one_dictionary(place, column) if pt.is_dictionary(column.type) else column
-                for place, column in enumerate(batch.columns)
+                self._in_one_dictionary(place, column.cast(kind)) if pt.is_dictionary(kind) else column
+                for place, (column, kind) in enumerate(zip(batch.columns, self._schema.types, strict=True))
             ]
-            self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=batch.schema))
+            self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=self._schema))
 
     def _in_one_dictionary(self, place: int, column: pa.DictionaryArray) -> pa.DictionaryArray:
         """The column in the dictionary of those before it, which gets what is new behind what it has."""

@@ -22,6 +22,7 @@ from engine.runtime.io.files import reading, writing
 _BLOCK = 4 << 20
 _SAMPLE = 1 << 20
 """Bytes of a file that tell its columns."""
+_MOST_COLUMNS = 10_000
 
 
 class JsonlReader:
@@ -39,9 +40,17 @@ class JsonlReader:
         if first is None:
             return pa.schema([])
         rows = _by_line(file, *first)
-        names = dict.fromkeys(name for row in rows for name in row)
-        columns = {name: json_cells.column([row.get(name) for row in rows]) for name in names}
-        return pa.schema([json_cells.marked(pa.field(name, array.type)) for name, array in columns.items()])
+        cells: dict[str, list[Any]] = {}
+        for row in rows:
+            for name, value in row.items():
+                cells.setdefault(name, []).append(value)
+        if len(cells) > _MOST_COLUMNS:
+            raise DataError(f"{file}: {len(cells):,} names in its first MB are more than {_MOST_COLUMNS:,}")
+        # no input can have a name that is no text
+        names = [name for name in cells if json_cells.is_text(name)]
+        return pa.schema(
+            [json_cells.marked(pa.field(name, json_cells.column(cells[name]).type)) for name in names]
+        )
 
     def rows(self, file: Path) -> int | None:
         """Not known before the file is read."""
@@ -69,27 +78,27 @@ class _Parser:
     def __init__(self, file: Path, columns: Sequence[str]) -> None:
         self._file = file
         self._names = list(columns)
-        fields = [f"f{number}" for number in range(len(columns))]
+        # two or more, so that each is read alike: `attrgetter` gives no tuple of one
+        fields = [f"f{number}" for number in range(max(len(columns), 2))]
         row = msgspec.defstruct(
             "Row",
             [(name, Any, None) for name in fields],
-            rename=dict(zip(fields, columns, strict=True)),
+            rename=dict(zip(fields, columns, strict=False)),
             gc=False,
         )
         self._decoder = msgspec.json.Decoder(row)
-        self._values = attrgetter(*fields) if len(fields) > 1 else None
+        self._values = attrgetter(*fields)
 
     def __call__(self, line: int, block: bytes) -> tuple[list[pa.Array], int]:
         """The columns of a block, and how many rows it has."""
-        if self._values is not None:
-            try:
-                rows = self._decoder.decode_lines(block)
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                pass  # read line by line, it is said where, or a number is taken that only Python takes
-            else:
-                return [json_cells.column(each) for each in zip(*map(self._values, rows), strict=True)], len(
-                    rows
-                )
+        try:
+            block.decode()  # the parser doesn't look at what it skips
+            rows = self._decoder.decode_lines(block)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            pass  # read line by line, it is said where, or a number is taken that only Python takes
+        else:
+            columns = zip(*map(self._values, rows), strict=True)
+            return [json_cells.column(each) for each, _ in zip(columns, self._names, strict=False)], len(rows)
         found = _by_line(self._file, line, block)
         return [json_cells.column([row.get(name) for row in found]) for name in self._names], len(found)
 

@@ -266,4 +266,5 @@ def _spelt_out(table: pa.Table) -> pa.Table:
         column.cast(column.type.value_type) if pt.is_dictionary(column.type) else column
         for column in table.columns
     ]
-    return pa.Table.from_arrays(columns, names=table.column_names)
+    fields = [field.with_type(column.type) for field, column in zip(table.schema, columns, strict=True)]
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
