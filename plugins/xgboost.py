@@ -46,8 +46,15 @@ class XGBoost(ScoreStage):
     encode them by ``onehot`` or ``ordinal``.
 
     With ``objective: auto`` a boolean target is learned as ``binary:logistic``, a text as
-    ``multi:softprob`` and a number as ``reg:squarederror``. The columns of a loaded model are matched by
-    its feature names, if it has any, else by their order.
+    ``multi:softprob`` and a number as ``reg:squarederror``. Several targets (``target: {columns: [a, b]}``)
+    are numbers, or booleans. A ranking takes its groups from the root key ``group``. ``survival:aft`` learns
+    bounds (``target: {lower: a, upper: b}``, the upper one missing where it isn't known); ``survival:cox``
+    learns those, too, or a time that is negative where it isn't over. The columns of a loaded model are
+    matched by its feature names, if it has any, else by their order.
+
+    ``explain: {top: 3}`` adds the strongest reasons of each score: ``reason_1`` is a feature,
+    ``reason_1_value`` its value, ``reason_1_contribution`` what it adds to the margin, and
+    ``reason_1_inputs`` the input columns behind it. That takes about a millisecond a row.
 
     Examples
     --------
@@ -237,6 +244,10 @@ class XGBoost(ScoreStage):
                 "remove 'objective'"
             )
         self._check_margins(names.suffixes(facts, (), margin=True))
+        if self.explain and facts.vector_leaves:
+            raise ModelError(
+                f"explain: {self.model} has trees of several outputs: XGBoost explains none such"
+            )
         features = match_columns(facts, [c for c in columns if c.name not in self._margins], self.model)
         classes = names.numbered(facts.num_class) if facts.num_class > 1 else ()
         kinds = {column.name: column.kind for column in columns}

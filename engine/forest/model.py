@@ -58,8 +58,8 @@ class Model:
         Features that some split reads.
     alphas : tuple of float
         The quantiles (or expectiles) predicted, for such objectives.
-    categorical : bool
-        Whether some split is on a set of categories.
+    categorical, vector_leaves : bool
+        Whether some split is on a set of categories, and some tree gives several outputs.
     feature_types : tuple of str
         XGBoost's own, ``c`` for a category; empty if it was trained without.
     texts : tuple of tuple of str
@@ -81,6 +81,7 @@ class Model:
     used: frozenset[int] = frozenset()
     alphas: tuple[float, ...] = ()
     categorical: bool = False
+    vector_leaves: bool = False
     feature_types: tuple[str, ...] = ()
     texts: tuple[tuple[str, ...], ...] = ()
     best_iteration: int | None = None
@@ -172,11 +173,12 @@ def _learner(learner: Mapping[str, Any], ubj: bytes) -> Model:
     booster, grown = _grown(learner["gradient_booster"])
     trees = [] if booster == "gblinear" else list(grown["trees"])
     used: set[int] = set()
-    categorical = False
+    categorical = vectors = False
     for number, tree in enumerate(trees):
         features = _split_features(tree, number, n_features)
         used.update(features)
         categorical = categorical or len(tree.get("categories_nodes", ())) > 0
+        vectors = vectors or int(tree.get("tree_param", {}).get("size_leaf_vector", 0)) > 1
     best = learner.get("attributes", {}).get("best_iteration")
     return Model(
         ubj=ubj,
@@ -192,6 +194,7 @@ def _learner(learner: Mapping[str, Any], ubj: bytes) -> Model:
         used=frozenset(range(n_features)) if booster == "gblinear" else frozenset(used),
         alphas=_alphas(objective),
         categorical=categorical,
+        vector_leaves=vectors,
         feature_types=tuple(map(str, learner.get("feature_types", ()))),
         texts=kept_texts(grown, n_features),
         best_iteration=int(best) if best is not None else None,

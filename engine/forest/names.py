@@ -20,10 +20,11 @@ def suffixes(facts: Model, classes: Sequence[str], margin: bool = False) -> tupl
     """
     if facts.alphas:  # they are targets, too
         return of_alphas(facts.objective, facts.alphas)
-    several = facts.n_targets > 1 or facts.objective == "multi:softprob"
-    if several or (margin and facts.objective == "multi:softmax"):
-        return of_names(classes or numbered(max(facts.num_class, facts.n_targets)))
-    return ("",) if facts.n_outputs == 1 else of_names(numbered(facts.n_outputs))
+    if facts.objective == "multi:softmax" and not margin:
+        return ("",)
+    if facts.n_margins == 1 and not classes:
+        return ("",)
+    return of_names(classes or numbered(facts.n_margins))
 
 
 def of_names(names: Sequence[str]) -> tuple[str, ...]:

@@ -158,10 +158,21 @@ def test_stated_class_weights(target: str, given: Any, weights: dict[Any, float]
 
 
 def test_class_weights_weigh_the_valid_part_too() -> None:
-    split = {"kind": "random", "valid": 0.3, "test": 0.1}
-    one = fit("rare", class_weight={True: 50}, early_stopping=2, rounds=60, split=split)
-    heard = [n for n in (len(booster(one).get_dump()),) if 0 < n <= 60]
-    assert heard
+    rows = table().append_column("t", pa.array(np.arange(500.0)))
+    split = {"kind": "time", "column": "t", "valid": 0.3, "test": 0.1}
+    pipeline = fit("rare", rows, class_weight={True: 50}, early_stopping=2, rounds=60, split=split)
+    x, y = numbers(rows, "a", "b"), np.array(rows["rare"].to_pylist(), float)
+    own = np.where(y == 1, 50.0, 1.0)
+    train, valid = slice(0, 300), slice(300, 450)
+    matrix = xgboost.QuantileDMatrix(x[train], y[train], weight=own[train])
+    watched = xgboost.QuantileDMatrix(x[valid], y[valid], weight=own[valid], ref=matrix)
+    plain = xgboost.train(
+        {"objective": "binary:logistic", "seed": 0}, matrix, 60, evals=[(watched, "valid")],
+        early_stopping_rounds=2, verbose_eval=False,
+    )  # fmt: skip
+    assert booster(pipeline).num_boosted_rounds() == plain.best_iteration + 1 < 60
+    best = plain.inplace_predict(x, iteration_range=(0, plain.best_iteration + 1))
+    assert same_bits(scores(pipeline, rows), best)
 
 
 def test_class_weights_that_fit_nothing() -> None:

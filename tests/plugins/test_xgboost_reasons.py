@@ -219,6 +219,16 @@ def test_a_loaded_model(tmp_path: Path) -> None:
         engine.build(engine.Config(spec))
 
 
+def test_trees_of_several_outputs_are_not_explained(tmp_path: Path) -> None:
+    trained = fit({"columns": ["number", "other"]}, params={"multi_strategy": "multi_output_tree"})
+    path = tmp_path / "model.ubj"
+    path.write_bytes(trained.learned["model"]["model"].tobytes())
+    spec = config(model=str(path), explain={"top": 1})
+    del spec["stages"]["model"]["rounds"]
+    with pytest.raises(ModelError, match="has trees of several outputs: XGBoost explains none such"):
+        engine.build(engine.Config(spec))
+
+
 @pytest.mark.parametrize(
     ("target", "options", "said"),
     [

@@ -60,6 +60,13 @@ def test_several_booleans() -> None:
     assert pipeline.fitted is not None and "auc_score_rare" in pipeline.fitted.metrics
 
 
+def test_a_list_of_one_target() -> None:
+    pipeline = fit({"columns": ["number"]})
+    assert list(pipeline.outputs) == ["score_number"]
+    assert same_bits(scores(pipeline, table()), scores(fit("number"), table()))
+    assert pipeline.fitted is not None and "rmse_score_number" in pipeline.fitted.metrics
+
+
 def test_rows_that_lack_one_target_are_left_out() -> None:
     rows = table()
     gaps = pa.array(rows["other"].to_pylist()[:400] + [None] * 100)
