@@ -1,13 +1,8 @@
 """The reasons of a score: the features that moved it most, by XGBoost's SHAP contributions.
 
 A contribution is a feature's Shapley value: contributions and a bias sum up to the margin. XGBoost computes
-<<<<<<< HEAD
-them exactly for trees (``pred_contribs``; Lundberg et al. 2018, https://arxiv.org/abs/1802.03888): these are
-its own float32 bits. It takes rows from a DMatrix, so ±inf counts as the greatest and least float32.
-=======
 them exactly for trees (``pred_contribs``; Lundberg et al. 2018, https://arxiv.org/abs/1802.03888), in its own
 float32 bits. It takes rows from a DMatrix, so ±inf counts as the greatest and least float32.
->>>>>>> xgbfull
 """
 
 from __future__ import annotations
