@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pandas
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -393,7 +394,6 @@ def test_what_is_no_row(row: Any) -> None:
 
 
 def test_what_counts_as_missing_in_a_row() -> None:
-    pandas = pytest.importorskip("pandas")
     for value in (
         None,
         float("nan"),
@@ -410,7 +410,6 @@ def test_what_counts_as_missing_in_a_row() -> None:
 
 
 def test_values_of_other_libraries() -> None:
-    pandas = pytest.importorskip("pandas")
     assert row_of(Kind.NUMBER, np.float32(0.1)) == float(np.float32(0.1))
     assert type(row_of(Kind.NUMBER, np.int64(3))) is float
     assert row_of(Kind.NUMBER, np.True_) == 1.0

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.decomposition import PCA
 from sklearn.impute import KNNImputer, MissingIndicator, SimpleImputer
@@ -259,7 +260,6 @@ def test_a_whole_pipeline(flights: pd.DataFrame, tmp_path: Path) -> None:
 
 
 def test_the_config_is_fitted_again(flights: pd.DataFrame, tmp_path: Path) -> None:
-    yaml = pytest.importorskip("yaml")
     import pyarrow as pa
 
     fitted = Pipeline([("preprocess", composed()), ("model", small())])

@@ -113,7 +113,6 @@ def test_weights_of_a_source_without_them(run: Run, project: Path) -> None:
 
 
 def test_a_report(run: Run, project: Path) -> None:
-    pytest.importorskip("plotly", reason="reports need the extra 'report'")
     Path("out.html").write_text("old")
     ran = run(*EVALUATE, "by=city", "report=out.html", "split.part=test", conf=False)
     assert ran.code == 0, ran.err

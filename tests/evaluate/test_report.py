@@ -22,8 +22,6 @@ from engine.evaluate.report import report
 from engine.metric import Scored, Task
 from tests.evaluate.made import NAMES, TARGETS, pipeline, table
 
-pytest.importorskip("plotly", reason="reports need the extra 'report'")
-
 FACTS = {
     "name": "<img src=x onerror=alert(2)>",
     "version": "0123456789ab",

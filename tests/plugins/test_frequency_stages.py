@@ -8,8 +8,10 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+import pandas
 import pyarrow as pa
 import pytest
+from feature_engine import encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,8 +28,6 @@ categories = st.lists(st.sampled_from(["UA", "AA", "B6", "", "é", "a b", None])
 
 
 def by_feature_engine(name: str, columns: Columns, **options: Any) -> Columns:
-    encoding = pytest.importorskip("feature_engine.encoding")
-    pandas = pytest.importorskip("pandas")
     encoder = getattr(encoding, name)(missing_values="ignore", ignore_format=True, **options)
     frame = pandas.DataFrame({key: np.array(column, object) for key, column in columns.items()})
     with warnings.catch_warnings():

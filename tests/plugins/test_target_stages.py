@@ -6,8 +6,10 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas
 import pyarrow as pa
 import pytest
+from feature_engine import encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import PredefinedSplit
@@ -187,8 +189,6 @@ def test_target_encode_needs_a_target_and_a_category() -> None:
 
 
 def woe_by_feature_engine(columns: Columns, y: Any, fill: float | None = None) -> Columns:
-    encoding = pytest.importorskip("feature_engine.encoding")
-    pandas = pytest.importorskip("pandas")
     made = encoding.WoEEncoder(fill_value=fill).fit_transform(
         pandas.DataFrame(columns), pandas.Series(np.asarray(y).astype(int))
     )

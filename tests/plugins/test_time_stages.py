@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -51,7 +52,6 @@ def calendar_of_pandas(moments: Any) -> dict[str, Any]:
 
 
 def check_calendar(moments: pa.Array) -> None:
-    pd = pytest.importorskip("pandas")
     parts = pipeline({"parts": {"use": "calendar", "columns": ["at"], "parts": list(PARTS)}}, "at")
     found = parts.predict_many(pa.table({"at": moments}))
     plain = moments.cast(pa.timestamp("us", "UTC")).to_numpy(zero_copy_only=False)
@@ -91,7 +91,6 @@ def test_a_timestamp_outside_the_years_is_refused_before_a_stage_sees_it(us: int
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_elapsed_of_flights(hours: pa.Array, unit: str) -> None:
-    pd = pytest.importorskip("pandas")
     rng = np.random.default_rng(1)
     left = hours.cast(pa.timestamp("us", "UTC"))
     came = pa.array(

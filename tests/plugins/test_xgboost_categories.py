@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pyarrow as pa
 import pytest
 import xgboost
@@ -113,7 +114,6 @@ def test_texts_that_a_stage_makes() -> None:
 
 def saved(folder: Path, kind: str) -> tuple[str, xgboost.Booster]:
     """A model that XGBoost trained on a data frame, and so keeps texts (or numbers) of."""
-    pandas = pytest.importorskip("pandas")
     rows = table()
     values = rows["carrier"].to_pylist()
     names: list[Any] = [text.replace("ünï", "uni") for text in CARRIERS][::-1]

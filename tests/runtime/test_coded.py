@@ -194,3 +194,13 @@ def test_a_source_whose_dictionaries_hold_a_null(
     names = ["id", "shop", "colour"]
     found = pa.Table.from_batches(open_source({"path": str(written)}).batches(names, 10_000))
     assert found.to_pylist() == pa.concat_tables(plain).select(names).to_pylist()
+
+
+def test_a_null_among_a_dictionary_s_own_texts(tmp_path: Path) -> None:
+    column = pa.DictionaryArray.from_arrays(pa.array([0, 1, None, 2], pa.int32()), pa.array(["a", None, "b"]))
+    schema = pa.schema([("c", column.type)])
+    path = tmp_path / "rows.parquet"
+    with open_sink({"path": str(path)}).open(schema) as writer:
+        writer.write(pa.record_batch([column], schema=schema))
+        writer.write(pa.record_batch([column.slice(1)], schema=schema))
+    assert pq.read_table(path)["c"].to_pylist() == ["a", None, None, "b", None, None, "b"]

@@ -174,5 +174,7 @@ def _as(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     """A column in the type that is written; chunks that have dictionaries share one."""
     if pt.is_dictionary(kind):
         coded = column if pt.is_dictionary(column.type) else column.dictionary_encode()
+        if any(chunk.dictionary.null_count for chunk in coded.chunks):  # such can't be made one
+            coded = coded.cast(kind.value_type).dictionary_encode().cast(kind)
         return coded.unify_dictionaries()
     return column if column.type == kind else column.cast(kind)
