@@ -1,0 +1,1 @@
+"""The server: one pipeline's answers over HTTP and gRPC."""
