@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from engine.answer.live import UNOBSERVED, Live, Observer
 from engine.answer.many import ManyAnswerer
 from engine.answer.row import row_answerer
 from engine.answer.table import TableAnswerer
@@ -273,6 +274,16 @@ class Pipeline:
     @cached_property
     def _table(self) -> TableAnswerer:
         return TableAnswerer(self.plan, self.program, self._decoded)
+
+    def live(self, observer: Observer = UNOBSERVED) -> Live:
+        """What answers requests: rows of JSON, and columns.
+
+        Parameters
+        ----------
+        observer : Observer
+            Is told what is asked and answered, for metrics.
+        """
+        return Live(self, self._decoded, self._table, observer)
 
     def check_schema(self, schema: pa.Schema, where: str, *, text: bool = False) -> None:
         """Hold the columns of a source against the pipeline's inputs and ``keep``.

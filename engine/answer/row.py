@@ -11,6 +11,7 @@ from engine.compile.kernel import vocabulary
 from engine.compile.layout import is_passed
 from engine.compile.program import Program
 from engine.decode import row_packer
+from engine.decode.readers import PYTHON, Readers
 from engine.encode import to_python
 from engine.errors import RowError
 from engine.expr.derived import InputKey
@@ -20,7 +21,11 @@ from engine.values import FILTERED, MISSING
 
 
 def row_answerer(
-    plan: Plan, program: Program, decoded: tuple[InputKey, ...]
+    plan: Plan,
+    program: Program,
+    decoded: tuple[InputKey, ...],
+    readers: Readers = PYTHON,
+    seen: Callable[[bytes], None] | None = None,
 ) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """The function that answers one row; everything that can be decided beforehand is.
 
@@ -30,9 +35,15 @@ def row_answerer(
     program : Program
     decoded : tuple of str or Derived
         Inputs to decode: what the program reads, then those whose text is only passed on.
+    readers : Readers
+        Whether a row's values are Python's or JSON's.
+    seen : callable, optional
+        Is given each row's values as they were decoded, in slots of 8 bytes (`engine.values.SLOTS`).
     """
     layout = program.layout
-    pack = row_packer(plan.inputs, decoded, layout.vocabularies)
+    pack = row_packer(plan.inputs, decoded, layout.vocabularies, readers)
+    if seen is not None:
+        pack = _noting(pack, seen)
     one = _refusing(program) if layout.refusals else program.one
     keep = plan.keep
     read = 8 * len(layout.reads)
@@ -69,6 +80,17 @@ def row_answerer(
         return answered
 
     return answer
+
+
+def _noting(
+    pack: Callable[[Mapping[str, Any]], bytes], seen: Callable[[bytes], None]
+) -> Callable[[Mapping[str, Any]], bytes]:
+    def pack_and_note(row: Mapping[str, Any]) -> bytes:
+        packed = pack(row)
+        seen(packed)
+        return packed
+
+    return pack_and_note
 
 
 def _refusing(program: Program) -> Callable[[bytes], tuple[Any, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -54,14 +54,22 @@ class TableAnswerer:
         return self._decoder.reads
 
     def score(
-        self, batch: pa.Table | pa.RecordBatch, *, text: bool, known: Sequence[BadValue] = ()
+        self,
+        batch: pa.Table | pa.RecordBatch,
+        *,
+        text: bool,
+        known: Sequence[BadValue] = (),
+        seen: Callable[[Mapping[InputKey, Values | Stored]], None] | None = None,
     ) -> tuple[pa.RecordBatch, list[BadValue]]:
         """The output rows of a batch, and why the others are refused; see `Pipeline.score_batch`.
 
-        ``known`` are values that are refused already, and missing in the batch.
+        ``known`` are values that are refused already, and missing in the batch. ``seen`` is given the inputs
+        as they were decoded.
         """
         decoded = (self._text_decoder if text else self._decoder).decode(batch)
         columns: Mapping[InputKey, Values | Stored] = decoded.inputs
+        if seen is not None:
+            seen(columns)
         rows = decoded.rows
         groups = self._groups(batch, text)
         kept = {name: _whole(batch.column(name)) for name in self._plan.keep}

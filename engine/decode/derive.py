@@ -12,6 +12,7 @@ import pyarrow.types as pt
 
 from engine.decode import scalar
 from engine.decode.arrow import spread, valid_text
+from engine.decode.readers import PYTHON, Readers
 from engine.decode.row import RowDecoder
 from engine.expr.derived import Derived, InputKey
 from engine.schema import Input
@@ -79,7 +80,10 @@ class TextReader:
 
 
 def row_packer(
-    inputs: Sequence[Input], needed: Collection[InputKey], vocabularies: Mapping[str, tuple[str, ...]]
+    inputs: Sequence[Input],
+    needed: Collection[InputKey],
+    vocabularies: Mapping[str, tuple[str, ...]],
+    readers: Readers = PYTHON,
 ) -> Callable[[Mapping[str, Any]], bytes]:
     """`RowDecoder.pack`, of what is derived from text, too.
 
@@ -89,10 +93,12 @@ def row_packer(
     needed : collection of str or Derived
         What is derived stands together.
     vocabularies : mapping of str to tuple of str
+    readers : Readers
+        Whether the values are Python's or JSON's.
     """
     names = [key for key in needed if isinstance(key, str)]
     sources = by_source(needed)
-    decoder = RowDecoder(inputs, names, vocabularies, sources)
+    decoder = RowDecoder(inputs, names, vocabularies, sources, readers)
     if not sources:
         return decoder.pack
     pack_plain = decoder.pack

@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from engine.decode import messages, scalar
+from engine.decode.readers import PYTHON, Readers
 from engine.errors import RowError
 from engine.schema import Input, Kind, Policy
 from engine.values import FIRST, MISSING, NAT, SLOTS, UNKNOWN
@@ -22,8 +23,8 @@ _PLAIN = frozenset({float, int, bool, str, datetime})
 class RowDecoder:
     """Decodes rows given as mappings.
 
-    An absent key, None and NaN all mean missing; a key that is no input is ignored, and not counted: a
-    server's metrics are the place for that.
+    An absent key, None and NaN all mean missing; a key that is no input is ignored, and not counted here: a
+    server's metrics do that.
 
     Parameters
     ----------
@@ -35,6 +36,8 @@ class RowDecoder:
         The texts of each category, in order.
     raw : collection of str
         Inputs whose text itself is read, so that it is looked at and must be UTF-8.
+    readers : Readers
+        Whether the values are Python's or JSON's.
 
     Attributes
     ----------
@@ -55,6 +58,7 @@ class RowDecoder:
         needed: Collection[str] | None = None,
         vocabularies: Mapping[str, tuple[str, ...]] | None = None,
         raw: Collection[str] = (),
+        readers: Readers = PYTHON,
     ) -> None:
         by_name = {item.name: item for item in inputs}
         self.names = tuple(by_name) if needed is None else tuple(needed)
@@ -77,7 +81,7 @@ class RowDecoder:
             codes = None
             if vocabularies and name in vocabularies and item.kind in (Kind.CATEGORY, Kind.TEXT):
                 codes = {text: FIRST + i for i, text in enumerate(vocabularies[name])}
-            convert = converter(item, codes)
+            convert = converter(item, codes, readers)
             self._checked.append((name, convert))
             if name not in slots:
                 self._checks.append((name, convert))
@@ -186,11 +190,11 @@ def looks_anyway(item: Input) -> bool:
     return can_refuse and (item.checked or not is_default)
 
 
-def converter(item: Input, codes: Mapping[str, int] | None) -> Convert:
+def converter(item: Input, codes: Mapping[str, int] | None, readers: Readers = PYTHON) -> Convert:
     """What turns one value of this input into a float, µs or a code, or raises `RowError`."""
     name, missing_policy, invalid_policy = item.name, item.missing, item.invalid
-    text = scalar.utf8_text
-    read = {Kind.NUMBER: scalar.number, Kind.TIMESTAMP: scalar.timestamp}.get(item.kind, text)
+    read = readers[item.kind]
+    is_text = item.kind in (Kind.CATEGORY, Kind.TEXT)
     known = codes if codes is not None else {}
     unknown_policy: Policy = item.unknown if codes is not None else "null"
     nothing = _MISSING[item.kind]
@@ -208,7 +212,7 @@ def converter(item: Input, codes: Mapping[str, int] | None) -> Convert:
             if missing_policy != "null":
                 raise RowError(messages.missing(item), column=name, code="missing")
             return nothing
-        if read is not text:
+        if not is_text:
             return found
         code = known.get(found, UNKNOWN)
         if code == UNKNOWN and unknown_policy != "null":

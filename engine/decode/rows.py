@@ -7,20 +7,21 @@ from typing import Any
 
 import pyarrow as pa
 
-from engine.decode import messages, scalar
+from engine.decode import messages
+from engine.decode.readers import PYTHON, Readers
 from engine.schema import Input, Kind
 from engine.values import BadValue
 
-_READERS: Mapping[Kind, tuple[Callable[[Any], Any], pa.DataType]] = {
-    Kind.NUMBER: (scalar.number, pa.float64()),
-    Kind.TIMESTAMP: (scalar.timestamp, pa.int64()),
-    Kind.CATEGORY: (scalar.utf8_text, pa.string()),
-    Kind.TEXT: (scalar.utf8_text, pa.string()),
+_TYPES: Mapping[Kind, pa.DataType] = {
+    Kind.NUMBER: pa.float64(),
+    Kind.TIMESTAMP: pa.int64(),
+    Kind.CATEGORY: pa.string(),
+    Kind.TEXT: pa.string(),
 }
 
 
 def rows_to_table(
-    rows: Sequence[Mapping[str, Any]], inputs: Sequence[Input]
+    rows: Sequence[Mapping[str, Any]], inputs: Sequence[Input], readers: Readers = PYTHON
 ) -> tuple[pa.Table, list[BadValue]]:
     """The inputs of rows as a table, null where a value is missing or refused.
 
@@ -29,6 +30,8 @@ def rows_to_table(
     rows : sequence of mapping
         Values by input, as `RowDecoder` takes them: an absent key, None and NaN are missing.
     inputs : sequence of Input
+    readers : Readers
+        Whether the values are Python's or JSON's.
 
     Returns
     -------
@@ -55,14 +58,17 @@ def rows_to_table(
                 f"found {type(row).__name__}"
             )
     bad: list[BadValue] = []
-    columns = {item.name: _column(item, [row.get(item.name) for row in rows], bad) for item in inputs}
+    columns = {
+        item.name: _column(item, readers[item.kind], [row.get(item.name) for row in rows], bad)
+        for item in inputs
+    }
     if not columns:  # a table without columns would have no rows
         return pa.table({"_": pa.nulls(len(rows))}), bad
     return pa.table(columns), sorted(bad, key=lambda value: value.row)
 
 
-def _column(item: Input, values: Sequence[Any], bad: list[BadValue]) -> pa.Array:
-    read, kind = _READERS[item.kind]
+def _column(item: Input, read: Callable[[Any], Any], values: Sequence[Any], bad: list[BadValue]) -> pa.Array:
+    kind = _TYPES[item.kind]
     nothing = read(None)
     found = []
     for row, value in enumerate(values):

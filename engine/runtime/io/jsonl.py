@@ -5,16 +5,16 @@ A key that an object lacks is missing, as null is. A file is read in blocks of w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Sequence
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 import pyarrow as pa
 
 from engine.decode import json_cells
+from engine.decode.json_text import parse
 from engine.encode_json import json_lines
 from engine.errors import DataError, listing
 from engine.runtime.io.files import reading, writing
@@ -130,26 +130,16 @@ def _by_line(file: Path, first: int, block: bytes) -> list[dict[str, Any]]:
         if not text.strip():
             continue
         try:
-            row = json.loads(text, parse_constant=_refuse)
+            row = parse(text)
         except UnicodeDecodeError:
             raise DataError(f"{file}, line {number}: this is no UTF-8") from None
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{file}, line {number}: can't be read as JSON: {_fault(error)}") from None
+        except ValueError as error:
+            raise DataError(f"{file}, line {number}: can't be read as JSON: {error}") from None
         if not isinstance(row, dict):
             found = {list: "a list", str: "text", type(None): "null"}.get(type(row), "a number")
             raise DataError(f'{file}, line {number}: expected an object such as {{"x": 1}}, found {found}')
         rows.append(row)
     return rows
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f'{constant} is no JSON; infinity is "inf", a missing number null')
-
-
-def _fault(error: Exception) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} at character {error.pos + 1}"
-    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error).split(";")[0]
 
 
 class JsonlPart:

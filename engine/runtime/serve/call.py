@@ -65,7 +65,7 @@ class Answer:
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - it is an answer, too
     """A request that isn't answered; every protocol says it in its own way.
 
     Parameters
