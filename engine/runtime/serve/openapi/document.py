@@ -17,7 +17,6 @@ from engine.runtime.serve.openapi.responses import (
     refusals,
 )
 from engine.runtime.serve.openapi.schemas import ERROR, answer_schema, row_schema
-
 from engine.schema import Kind
 
 if TYPE_CHECKING:

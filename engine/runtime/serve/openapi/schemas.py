@@ -184,7 +184,7 @@ _SAID: Mapping[str, str] = MappingProxyType(
         "float64": f"A float64: {_NUMBER}",
         "int64": "A whole number; null where there is none.",
         "bool": "True or false.",
-        "string": "Text; null where it is missing, or a category that the pipeline doesn't know.",
+        "string": "Text; null where there is none.",
         "timestamp[us, UTC]": "A moment in UTC as RFC 3339 text; null where it is missing.",
     }
 )
