@@ -26,9 +26,8 @@ def run(arguments: Arguments) -> int:
         find(Path(path))  # it says what is wrong
         raise BundleError(f"{path} is the folder of a version; the bundle is two folders above")
     version = _version(typed[-1].partition("=")[2].strip() if typed else "", path, there)
-    folders = compose([item for item in others if root_key(item) == "plugins"], arguments.config_dir)[
-        "plugins"
-    ]
+    run_keys = [item for item in others if root_key(item) == "plugins"]
+    folders = compose(run_keys, arguments.config_dir, need_pipeline=False)["plugins"]
     folder = Path(path) / "versions" / version
     load(folder, plugins=[folders] if isinstance(folders, str) else folders or [])
     before = _current(Path(path))
