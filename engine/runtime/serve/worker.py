@@ -114,7 +114,7 @@ def loaded(load: Load, config: Config, folder: str | None) -> tuple[Pipeline | N
 
 def _try(channel: Channel, begin: Begin, load: Load) -> int:
     with contextlib.suppress(OSError):
-        os.nice(10)  # the others answer meanwhile
+        os.nice(5)  # the others answer meanwhile
     pipeline, why, _ = loaded(load, begin.config, begin.folder)
     channel.send({"kind": "tried", "why": why, "version": pipeline.version if pipeline else ""})
     return 0
