@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _FEW = 8
 """Rows that are answered faster one by one than as a table."""
+_MOST = 2**63 - 1
+"""Rows that a shape can tell in any of the protocols."""
 _SHOWN = 5
 """Refused rows that a message names."""
 _SCALAR = tuple(datatype for datatype in DATATYPES if datatype != BYTES)
@@ -206,8 +208,8 @@ def rows_of(name: str, shape: Sequence[int]) -> int:
     >>> rows_of("x", [3]), rows_of("x", [3, 1])
     (3, 3)
     """
-    if len(shape) not in (1, 2) or shape[0] < 0 or (len(shape) == 2 and shape[1] != 1):
-        shown = listing(map(str, shape), 6)
+    if len(shape) not in (1, 2) or not 0 <= shape[0] <= _MOST or (len(shape) == 2 and shape[1] != 1):
+        shown = ", ".join(f"{size!s:.20}" for size in shape[:6]) + (", …" if len(shape) > 6 else "")
         raise Refusal(400, f"{name}: expected the shape [n] or [n, 1], found [{shown}]", "invalid", name)
     return shape[0]
 
