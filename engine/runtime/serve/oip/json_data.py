@@ -68,7 +68,7 @@ def _called(value: Any) -> str:
 
 
 def write(tensor: Tensor) -> list[Any]:
-    """The values of a tensor; what is missing, NaN too, is null, infinity is ``"inf"`` or ``"-inf"``.
+    """The values of a tensor; infinity is ``"inf"`` or ``"-inf"``. Of NaN msgspec makes null.
 
     Raises
     ------
@@ -94,8 +94,6 @@ def write(tensor: Tensor) -> list[Any]:
         found = values.to_pylist()
     if math.inf in found or -math.inf in found:
         found = [_INFINITE.get(value, value) for value in found]
-    if any(value != value for value in found):
-        found = [None if value != value else value for value in found]
     return found  # type: ignore[no-any-return]
 
 
