@@ -89,6 +89,17 @@ def test_any_bytes_are_read_or_refused(raw: bytes, rows: int) -> None:
     assert (caught.value.status, caught.value.column) == (400, "x")
 
 
+def test_texts_that_look_like_lengths() -> None:
+    values = [b"A\0\0\0", b"y" * 256, *[b"UA"] * 60]
+    raw = packed("BYTES", values)
+    assert binary.read("BYTES", raw, len(values), "x").to_pylist() == [value.decode() for value in values]
+    for at, length in ((0, 3), (6, 1), (6 * 49, 3)):
+        damaged = bytearray(packed("BYTES", [b"UA"] * 50))
+        damaged[at] = length
+        with pytest.raises(Refusal, match="expected 50 values of BYTES"):
+            binary.read("BYTES", bytes(damaged), 50, "x")
+
+
 @pytest.mark.parametrize("size", [3, 50])
 def test_what_is_missing(size: int) -> None:
     texts = pa.array(["UA", None, "AA"] * size)

@@ -248,7 +248,26 @@ def test_too_many_rows() -> None:
     assert send(body(), most_rows=2).status == 200
     found = refused(body(), most_rows=1)
     assert (found.status, found.code) == (400, "too_large")
-    assert found.message == "2 rows are more than the 1 that a request may have"
+    assert found.message == "2 rows; at most 1 are answered at once (server.max_rows)"
+
+
+def test_what_was_asked_and_answered_is_noted() -> None:
+    for rows in (2, 20):
+        said = {name: {"shape": [rows], "data": data * (rows // 2)} for name, (_, data) in GOOD.items()}
+        said["id"] = {"datatype": "INT8", "shape": [rows], "data": [7, None] * (rows // 2)}
+        call = Call("/v2/models/demo/infer", [], body(said), live("id"))
+        http.answer_inference(call)
+        assert call.times is not None and min(call.times) >= 0
+        if call.rows is not None:
+            asked, answers = map(list, zip(*call.rows, strict=True))
+        else:
+            assert call.table is not None
+            batch, made, bad = call.table
+            assert bad == []
+            asked, answers = batch.to_pylist(), made.to_pylist()
+        assert [row["id"] for row in asked] == [row["id"] for row in answers] == [7, None] * (rows // 2)
+        assert [row["w"] for row in asked] == ["word", ""] * (rows // 2)
+        assert [row["said"] for row in answers] == ["high", "low"] * (rows // 2)
 
 
 def test_refused_rows_are_counted() -> None:
@@ -293,6 +312,8 @@ def test_no_rows_and_no_inputs() -> None:
 )  # fmt: skip
 def test_hostile_json(text: bytes, says: str) -> None:
     found = refused(text)
+    read = not any(word in says for word in ("JSON", "deeply", "UTF-8", "digits"))
+    assert found.code == ("invalid" if read else "json")
     assert (found.status, says in found.message) == (400, True), found.message
 
 

@@ -6,6 +6,7 @@ https://github.com/triton-inference-server/server/blob/main/docs/protocol/extens
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -66,10 +67,13 @@ def answer_inference(call: Call, *, most_rows: int | None = None) -> Answer:
     """
     model, version, _ = addressed(call.path)
     live = call.live
+    began = perf_counter()
     check_model(live, model, version)  # before its body is looked at
     asked = request.read(call.body, call.header(_HEADER_LENGTH), reads(live))
     inference = Inference(model, version, asked.id or "", asked.inputs, asked.outputs)
-    answers = infer(live, inference, most_rows=most_rows)
+    parsed = perf_counter()
+    answers = infer(live, inference, most_rows=most_rows, note=call)
+    scored = perf_counter()
     head: dict[str, Any] = {"model_name": live.name, "model_version": live.version}
     if asked.id is not None:
         head["id"] = asked.id
@@ -78,6 +82,7 @@ def answer_inference(call: Call, *, most_rows: int | None = None) -> Answer:
         _output(tensor, asked.binary.get(tensor.name, asked.in_binary), raw) for tensor in answers
     ]
     text = msgspec.json.encode(head)
+    call.times = parsed - began, scored - parsed, perf_counter() - scored
     if not raw:
         return Answer(text)
     return Answer(b"".join((text, *raw)), 200, _RAW, [(_HEADER_LENGTH, b"%d" % len(text))])

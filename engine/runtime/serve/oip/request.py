@@ -125,17 +125,17 @@ def _parse(text: bytes) -> _Body:
     try:
         return _DECODER.decode(text)
     except RecursionError:
-        raise Refusal(400, "the body can't be read as JSON: it is nested too deeply", "invalid") from None
+        raise Refusal(400, "the body can't be read as JSON: it is nested too deeply", "json") from None
     except (msgspec.MsgspecError, UnicodeDecodeError):
         pass  # what only Python's reader takes may be in it
     try:
         body = msgspec.convert(json_text.parse(text), _Body)
     except UnicodeDecodeError:
-        raise Refusal(400, "the body is no UTF-8", "invalid") from None
+        raise Refusal(400, "the body is no UTF-8", "json") from None
     except msgspec.ValidationError as error:  # which is a ValueError, too
         raise Refusal(400, f"the body isn't that of an inference: {error}", "invalid") from None
     except ValueError as error:
-        raise Refusal(400, f"the body can't be read as JSON: {error}", "invalid") from None
+        raise Refusal(400, f"the body can't be read as JSON: {error}", "json") from None
     said = [body.id or "", *(each.name for each in (*body.inputs, *(body.outputs or ())))]
     if not all(map(json_cells.is_text, (*said, *(each.datatype for each in body.inputs)))):
         raise Refusal(400, "a name or the id holds half of a surrogate pair", "invalid")
