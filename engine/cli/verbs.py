@@ -146,6 +146,19 @@ VERBS = (
         ),
     ),
     Verb(
+        "promote",
+        "makes a version of a bundle the one in use; a server takes it at once",
+        "bundle=PATH version=VERSION",
+        ("plugins", "bundle", "version"),
+        (
+            ("bundle=PATH", "the folder of a bundle"),
+            ("version=VERSION", "its 12 hex digits, or the first of them; left out: those that there are"),
+            _PLUGINS,
+        ),
+        ("engine promote bundle=bundles/flights version=0c58dfec577c",),
+        pipeline=False,
+    ),
+    Verb(
         "check",
         "everything that batch does, short of reading data",
         "bundle=PATH | pipeline=NAME [source.path=PATH] [sink.path=PATH] [overrides]",

@@ -6,11 +6,38 @@ from collections.abc import Callable
 
 import msgspec
 
+from engine.answer.live import Live
 from engine.runtime.serve.call import Answer, Call
 from engine.runtime.serve.holder import Holder
+from engine.runtime.serve.openapi import Limits, openapi
+from engine.runtime.serve.page import KIND as PAGE
+from engine.runtime.serve.page import page
 from engine.runtime.serve.predict import predict
 from engine.runtime.serve.routes import Route, Routes
 from engine.runtime.serve.settings import Settings
+
+
+class _Document:
+    """The OpenAPI document of the version in use, made when it is first asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._made: tuple[str, bytes] = "", b""
+
+    def __call__(self, live: Live) -> bytes:
+        version, text = self._made
+        if version != live.version:
+            settings = self._settings
+            limits = Limits(settings.max_body, settings.max_rows, settings.receive_seconds)
+            document = openapi(
+                live.pipeline,
+                keys=settings.keys is not None,
+                tls=settings.tls_cert is not None,
+                limits=limits,
+            )
+            text = msgspec.json.encode(document)
+            self._made = live.version, text
+        return text
 
 
 def build_routes(settings: Settings, holder: Holder, metrics: Callable[[str], tuple[bytes, bytes]]) -> Routes:
@@ -38,7 +65,23 @@ def build_routes(settings: Settings, holder: Holder, metrics: Callable[[str], tu
         text, kind = metrics(accept.decode("latin-1"))
         return Answer(text, 200, kind)
 
+    document = _Document(settings)
+
+    def described(call: Call) -> Answer:
+        return Answer(document(call.live))
+
+    html, html_headers = page()
+
+    def shown(call: Call) -> Answer:
+        return Answer(html, 200, PAGE, list(html_headers))
+
+    def begin(call: Call) -> Answer:
+        return Answer(b"", 307, headers=[(b"location", b"/docs")])
+
     exact = {
+        "/": Route("docs", begin, open=True, loaded=False),
+        "/docs": Route("docs", shown, open=True, loaded=False),
+        "/openapi.json": Route("openapi", described),
         "/predict": Route("predict", rows, ("POST",), predicts=True),
         "/invocations": Route("invocations", rows, ("POST",), predicts=True),
         "/ping": Route("ping", ready, open=True, loaded=False),

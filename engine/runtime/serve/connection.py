@@ -48,11 +48,10 @@ class Connection(HttpToolsProtocol):
         """Read on, unless the head has no end."""
         if self.transport.is_closing():
             return
-        super().data_received(data)
-        if self._heading:
-            self._head += len(data)
-            if self._head > _MOST_HEAD:
-                self.refuse(431, f"the head of the request has more than {_MOST_HEAD:,} bytes", "too_large")
+        self._head += len(data)
+        super().data_received(data)  # sets it to 0 where a head or a body ends
+        if self._heading and self._head > _MOST_HEAD:
+            self.refuse(431, f"the head of the request has more than {_MOST_HEAD:,} bytes", "too_large")
 
     def on_message_begin(self) -> None:
         """A request's first byte."""
@@ -61,14 +60,13 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is here."""
-        self._heading = False
-        self._head = 0
+        self._heading, self._head = False, 0
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """All of it is here."""
         self.since = None
-        self._heading = True
+        self._heading, self._head = True, 0
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
