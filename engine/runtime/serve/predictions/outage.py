@@ -1,0 +1,50 @@
+"""A spell in which rows are lost: told when it begins and when it ends, not at each row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import Any
+
+Report = Callable[[str, dict[str, Any]], None]
+"""Takes the name of an event and what is known of it."""
+
+
+class Outage:
+    """Counts the rows that one cause loses.
+
+    Parameters
+    ----------
+    report : callable
+    event : str
+        What its begin is called; its end is ``predictions.resumed``.
+
+    Examples
+    --------
+    >>> outage = Outage(lambda event, known: print(event, known), "predictions.dropped")
+    >>> outage.lost(3, {}), outage.lost(4, {}), outage.end(), outage.end()
+    predictions.dropped {'rows': 3}
+    predictions.resumed {'after': 'predictions.dropped', 'rows': 7}
+    (None, None, None, None)
+    """
+
+    def __init__(self, report: Report, event: str) -> None:
+        self._report = report
+        self._event = event
+        self._rows: int | None = None
+        self._last = 0.0
+
+    def lost(self, rows: int, known: Mapping[str, Any]) -> None:
+        """So many rows are lost now."""
+        self._last = monotonic()
+        if self._rows is None:
+            self._rows = 0
+            self._report(self._event, {**known, "rows": rows})
+        self._rows += rows
+
+    def end(self, quiet: float = 0.0) -> None:
+        """It is over, if nothing was lost for so many seconds."""
+        if self._rows is None or monotonic() - self._last < quiet:
+            return
+        rows, self._rows = self._rows, None
+        self._report("predictions.resumed", {"after": self._event, "rows": rows})
