@@ -16,7 +16,8 @@ float64 (a score float32, a rank int64), a timestamp is in UTC, categories and t
 is null, a number, too; so is a value that isn't of its kind, which the pipeline took as missing or never
 read. A kept column that is no input is text as it came, and anything else its JSON.
 
-A hashed column holds 32 hex digits: HMAC-SHA256 of the value's text, as JSON has it without quotes. One value
+A hashed column holds the first 32 hex digits of HMAC-SHA256 of the value's text: text as it is, a number or a
+timestamp as the server's JSON has it, without quotes (1 for 1.0, ``1980-05-17T00:00:00.000000Z``). One value
 has one hash, in whichever column.
 """
 

@@ -41,6 +41,7 @@ class Files:
         self.folder = folder
         self._worker = worker
         self._keep = keep
+        self._number = 0
 
     def write(self, table: pa.Table, micros: int) -> Path:
         """Write one file, and remove those that are too many.
@@ -101,11 +102,11 @@ class Files:
     def _reserve(self, micros: int) -> tuple[Path, Path, int]:
         """A name that nobody has: its part, created and locked, the file it becomes, the part's handle."""
         moment = datetime.fromtimestamp(micros // 1_000_000, UTC).strftime("%Y%m%dT%H%M%S")
-        number = 0
         while True:
-            name = f"predictions-{moment}-w{self._worker}-{number}"
+            # never again from 0: names that were removed would come back, and be taken for the oldest
+            name = f"predictions-{moment}-w{self._worker}-{self._number}"
             part, final = self.folder / f".{name}.part", self.folder / f"{name}.parquet"
-            number += 1
+            self._number += 1
             try:
                 handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
             except FileExistsError:

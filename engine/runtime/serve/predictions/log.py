@@ -311,6 +311,17 @@ def open_log(
     ------
     ConfigError
         A column isn't there, the key can't be read, the path is no folder.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> inputs, outputs = {"distance": "number"}, {"score": "float32"}
+    >>> with TemporaryDirectory() as folder:
+    ...     log = open_log(PredictionLog(folder), "1f2e3d", inputs, outputs, 0, print, print)
+    ...     log.row("request-7", "1f2e3d", "predict", {"distance": 200}, {"score": 0.25})
+    ...     log.close(timeout=10.0)
+    written 1
+    True
     """
     if settings.path is None:
         return None
