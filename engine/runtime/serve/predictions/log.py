@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from time import sleep, time_ns
@@ -14,16 +13,12 @@ from typing import Any
 import pyarrow as pa
 
 from engine.errors import ConfigError, Mistake
-from engine.runtime.serve.predictions.columns import Columns
 from engine.runtime.serve.predictions.entries import RowEntry, TableEntry
 from engine.runtime.serve.predictions.files import Files
-from engine.runtime.serve.predictions.outage import Outage, Report
-from engine.runtime.serve.predictions.pending import Pending
+from engine.runtime.serve.predictions.outage import QUIET, Counts, Outage, Report, tolerant
 from engine.runtime.serve.predictions.settings import KEY, PredictionLog
+from engine.runtime.serve.predictions.writer import Writer
 from engine.values import BadValue
-
-Counts = Callable[[str, int], None]
-"""Takes ``written``, ``dropped`` or ``failed``, and how many rows."""
 
 _EVERY = 0.1
 """Seconds between two looks at the queue, if it doesn't fill up before."""
@@ -34,8 +29,6 @@ _CELLS_AT_A_TIME = 4096
 _PAUSE = 0.0002
 """Seconds between two such turns. Who lets go of the interpreter's lock without sleeping has it again before
 the thread that answers wakes up, which then waits for the whole of `sys.getswitchinterval`: 5 ms."""
-_QUIET = 10.0
-"""Seconds without a dropped row after which a spell of drops is over."""
 
 
 class Log:
@@ -50,13 +43,10 @@ class Log:
         self, settings: PredictionLog, folder: Path, worker: int, counts: Counts, report: Report
     ) -> None:
         self._settings = settings
-        self._key = settings.read_key()
-        self._files = Files(folder, worker, settings.keep_files)
         # the thread outlives what goes wrong in a logger, such as a closed pipe
-        self._counts, self._report = counts, report = _tolerant(counts), _tolerant(report)
+        self._counts, report = tolerant(counts), tolerant(report)
+        self._writer = Writer(settings, Files(folder, worker, settings.keep_files), self._counts, report)
         self._below = None if settings.share >= 1 else int(settings.share * 2**64).to_bytes(8, "big")
-        self._versions: dict[str, Columns] = {}
-        self._pending: dict[str, Pending] = {}
         self._lock = threading.Lock()
         self._waiting: deque[RowEntry | TableEntry] = deque()
         self._rows = self._bytes = self._dropped = 0
@@ -65,8 +55,6 @@ class Log:
         self._wake = threading.Event()
         self._closing = False
         self._drops = Outage(report, "predictions.dropped")
-        self._writes = Outage(report, "predictions.failed")
-        self._conversions = Outage(report, "predictions.unreadable")
         self._thread = threading.Thread(target=self._run, name="predictions", daemon=True)
 
     def begin(self, version: str, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> None:
@@ -83,9 +71,7 @@ class Log:
         ConfigError
             A column to omit or hash isn't there: under another name it would be written as it is.
         """
-        settings = self._settings
-        settings.check([*dict.fromkeys((*inputs, *outputs))])
-        self._versions[version] = Columns(inputs, outputs, settings.omit, settings.hash, self._key)
+        self._writer.begin(version, inputs, outputs)
 
     def row(
         self,
@@ -190,18 +176,8 @@ class Log:
         return not self._thread.is_alive()
 
     def _start(self) -> None:
-        self._remove_leftovers()
+        self._writer.remove_leftovers()
         self._thread.start()
-
-    def _remove_leftovers(self) -> None:
-        try:
-            self._files.folder.mkdir(parents=True, exist_ok=True)
-            removed = self._files.remove_leftovers()
-        except OSError as error:
-            self._writes.lost(0, self._known(error))
-            return
-        if removed:
-            self._report("predictions.leftovers_removed", {"files": removed, **self._known()})
 
     # -- the thread
 
@@ -211,8 +187,7 @@ class Log:
             self._wake.clear()
             self._empty()
         self._empty()
-        for version in list(self._pending):
-            self._write(version)
+        self._writer.write_all()
         self._count_dropped()
 
     def _empty(self) -> None:
@@ -220,55 +195,14 @@ class Log:
         with self._lock:
             waiting, self._waiting = self._waiting, deque()
         for entries in _alike(waiting):
-            self._convert(entries)
+            self._writer.take(entries)
             with self._lock:
                 self._rows -= sum(entry.rows for entry in entries)
                 self._bytes -= sum(entry.size for entry in entries)
-            self._write_due()
+            self._writer.write_due()
             sleep(_PAUSE)
-        self._write_due()
+        self._writer.write_due()
         self._count_dropped()
-        self._conversions.end(_QUIET)
-
-    def _convert(self, entries: Sequence[RowEntry] | Sequence[TableEntry]) -> None:
-        version, rows = entries[0].version, sum(entry.rows for entry in entries)
-        try:
-            columns = self._versions[version]
-            if isinstance(entries[0], RowEntry):
-                batch = columns.of_rows(entries)  # type: ignore[arg-type]
-            else:
-                batch = columns.of_tables(entries)  # type: ignore[arg-type]
-        except Exception as error:  # whatever it is, the next rows may do
-            said = f"{type(error).__name__}: {error}"
-            self._conversions.lost(rows, {"error": said, "version": version})
-            self._counts("failed", rows)
-            return
-        most, start = self._settings.rows, 0
-        while start < batch.num_rows:
-            pending = self._pending.get(version)
-            if pending is None:
-                pending = self._pending[version] = Pending(columns.schema, entries[0].time // 1000)
-            part = batch.slice(start, most - pending.rows)
-            pending.add(part)
-            start += part.num_rows
-            if pending.rows >= most:
-                self._write(version)
-
-    def _write_due(self) -> None:
-        for version, pending in list(self._pending.items()):
-            if pending.is_due(self._settings.rows, self._settings.seconds):
-                self._write(version)
-
-    def _write(self, version: str) -> None:
-        pending = self._pending.pop(version)
-        try:
-            self._files.write(pending.table(), pending.micros)
-        except Exception as error:  # the disk is full, the folder gone: the next file may do
-            self._writes.lost(pending.rows, self._known(error))
-            self._counts("failed", pending.rows)
-        else:
-            self._counts("written", pending.rows)
-            self._writes.end()
 
     def _count_dropped(self) -> None:
         with self._lock:
@@ -277,11 +211,7 @@ class Log:
             self._drops.lost(dropped, {"queue": self._settings.queue})
             self._counts("dropped", dropped)
         else:
-            self._drops.end(_QUIET)
-
-    def _known(self, error: Exception | None = None) -> dict[str, str]:
-        known = {"path": str(self._files.folder)}
-        return known if error is None else {**known, "error": f"{type(error).__name__}: {error}"}
+            self._drops.end(QUIET)
 
 
 def open_log(
@@ -336,14 +266,6 @@ def open_log(
     log.begin(version, inputs, outputs)
     log._start()
     return log
-
-
-def _tolerant(call: Callable[[str, Any], None]) -> Callable[[str, Any], None]:
-    def tolerant(name: str, known: Any) -> None:
-        with suppress(Exception):
-            call(name, known)
-
-    return tolerant
 
 
 def _alike(waiting: deque[RowEntry | TableEntry]) -> Iterator[Any]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
 Report = Callable[[str, dict[str, Any]], None]
 """Takes the name of an event and what is known of it."""
+Counts = Callable[[str, int], None]
+"""Takes ``written``, ``dropped`` or ``failed``, and how many rows."""
+QUIET = 10.0
+"""Seconds without a lost row after which a spell is over that nothing else ends."""
 
 
 class Outage:
@@ -48,3 +53,13 @@ class Outage:
             return
         rows, self._rows = self._rows, None
         self._report("predictions.resumed", {"after": self._event, "rows": rows})
+
+
+def tolerant(call: Callable[[str, Any], None]) -> Callable[[str, Any], None]:
+    """The same function, without what it raises."""
+
+    def called(name: str, known: Any) -> None:
+        with suppress(Exception):
+            call(name, known)
+
+    return called
