@@ -84,7 +84,11 @@ contents = st.fixed_dictionaries(
 
 
 @given(
-    id=texts, name=texts, tensors=st.lists(contents, max_size=3), raw=st.lists(st.binary(max_size=9)), key=texts
+    id=texts,
+    name=texts,
+    tensors=st.lists(contents, max_size=3),
+    raw=st.lists(st.binary(max_size=9)),
+    key=texts,
 )
 def test_bytes_of_a_client_are_read_and_written(
     id: str, name: str, tensors: list[Any], raw: list[bytes], key: str
@@ -96,6 +100,6 @@ def test_bytes_of_a_client_are_read_and_written(
         theirs.outputs.add(name=name).parameters[key].bool_param = True
     read = messages.ModelInferRequest.FromString(theirs.SerializeToString())
     assert (read.id, read.model_name, list(read.raw_input_contents)) == (id, name, raw)
-    assert service_pb2.ModelInferRequest.FromString(read.SerializeToString(deterministic=True)).SerializeToString(
-        deterministic=True
-    ) == theirs.SerializeToString(deterministic=True)
+    assert service_pb2.ModelInferRequest.FromString(
+        read.SerializeToString(deterministic=True)
+    ).SerializeToString(deterministic=True) == theirs.SerializeToString(deterministic=True)

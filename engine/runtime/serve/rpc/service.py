@@ -186,7 +186,7 @@ def _not_ready() -> Refusal:
 def _headers(metadata: Any) -> Headers:
     """A call's metadata as HTTP's handlers have headers."""
     return [
-        (key.encode("latin-1"), value if isinstance(value, bytes) else value.encode("latin-1", "replace"))
+        (key.encode(), value if isinstance(value, bytes) else value.encode(errors="replace"))
         for key, value in metadata
     ]
 

@@ -105,7 +105,10 @@ def _typed(tensor: Message, rows: int) -> pa.Array:
     others = [used.name for used, _ in tensor.contents.ListFields() if used.name != field]
     if others:
         raise Refusal(
-            400, f"{name}: the values of {datatype} are in {field}, found {', '.join(others)}", "invalid", name
+            400,
+            f"{name}: the values of {datatype} are in {field}, found {', '.join(others)}",
+            "invalid",
+            name,
         )
     values = getattr(tensor.contents, field)
     if len(values) != rows:
@@ -119,7 +122,9 @@ def _typed(tensor: Message, rows: int) -> pa.Array:
     try:
         array = pa.array(list(values), kind)
     except pa.ArrowInvalid:
-        raise Refusal(400, f"{name}: a value in {field} is too large for {datatype}", "invalid", name) from None
+        raise Refusal(
+            400, f"{name}: a value in {field} is too large for {datatype}", "invalid", name
+        ) from None
     if datatype != "BYTES":
         return array
     try:
