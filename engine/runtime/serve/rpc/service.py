@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from grpc import StatusCode
 
 import engine
-from engine.runtime.serve.call import Refusal
+from engine.runtime.serve.call import Call, Refusal
 from engine.runtime.serve.oip import model
 from engine.runtime.serve.oip.infer import infer
 from engine.runtime.serve.rpc import messages
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SMALL = 16 * 1024
 """Bytes of a request that is answered at once, on the event loop: another thread would cost more."""
 
-_Answerer: TypeAlias = Callable[[bytes, "Live | None"], Awaitable[bytes]]
+_Answerer: TypeAlias = Callable[[bytes, "Live | None", str], Awaitable[bytes]]
 _OPEN = ("ServerLive", "ServerReady")
 _SAFE = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 _LOGGER = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class Service:
                     raise Refusal(
                         401, "expected an API key: x-api-key: KEY, or authorization: Bearer KEY", "key"
                     )
-                answer = await answerer(body, live)
+                answer = await answerer(body, live, _request(headers))
                 code = StatusCode.OK
                 return answer
             except Refusal as refusal:
@@ -108,27 +108,27 @@ class Service:
 
         return handle
 
-    async def _server_live(self, body: bytes, live: Live | None) -> bytes:
+    async def _server_live(self, body: bytes, live: Live | None, request: str) -> bytes:
         return _written(messages.ServerLiveResponse(live=True))
 
-    async def _server_ready(self, body: bytes, live: Live | None) -> bytes:
+    async def _server_ready(self, body: bytes, live: Live | None, request: str) -> bytes:
         return _written(messages.ServerReadyResponse(ready=live is not None and self._host.is_ready()))
 
-    async def _model_ready(self, body: bytes, live: Live | None) -> bytes:
+    async def _model_ready(self, body: bytes, live: Live | None, request: str) -> bytes:
         asked = _parsed(messages.ModelReadyRequest, body)
         ready = live is not None and self._host.is_ready()
         if ready and live is not None:
             model.check_model(live, asked.name, asked.version)
         return _written(messages.ModelReadyResponse(ready=ready))
 
-    async def _server_metadata(self, body: bytes, live: Live | None) -> bytes:
+    async def _server_metadata(self, body: bytes, live: Live | None, request: str) -> bytes:
         return _written(
             messages.ServerMetadataResponse(
                 name=model.SERVER, version=engine.__version__, extensions=model.EXTENSIONS
             )
         )
 
-    async def _model_metadata(self, body: bytes, live: Live | None) -> bytes:
+    async def _model_metadata(self, body: bytes, live: Live | None, request: str) -> bytes:
         asked = _parsed(messages.ModelMetadataRequest, body)
         live = _there(live)
         model.check_model(live, asked.name, asked.version)
@@ -139,7 +139,7 @@ class Service:
             made.outputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
         return _written(made)
 
-    async def _model_infer(self, body: bytes, live: Live | None) -> bytes:
+    async def _model_infer(self, body: bytes, live: Live | None, request: str) -> bytes:
         if not self._host.is_ready():
             raise _not_ready()
         if self._under_way >= self._most_calls:
@@ -148,17 +148,21 @@ class Service:
                 f"{self._most_calls:,} requests are under way, which is the most; try again shortly",
                 "overload",
             )
-        work = partial(_infer, body, _there(live), self._most_rows)
+        call = Call("", [], body, _there(live), request)
+        work = partial(_infer, call, self._most_rows)
         self._under_way += 1
         try:
-            return work() if len(body) <= SMALL else await self._host.heavy(work)
+            answer = work() if len(body) <= SMALL else await self._host.heavy(work)
         finally:
             self._under_way -= 1
+        if self._host.keep is not None:
+            self._host.keep("grpc", call)
+        return answer
 
 
-def _infer(body: bytes, live: Live, most_rows: int | None) -> bytes:
-    asked = inference(_parsed(messages.ModelInferRequest, body), live)
-    return response(live, asked.id, infer(live, asked, most_rows=most_rows))
+def _infer(call: Call, most_rows: int | None) -> bytes:
+    asked = inference(_parsed(messages.ModelInferRequest, call.body), call.live)
+    return response(call.live, asked.id, infer(call.live, asked, most_rows=most_rows, note=call))
 
 
 def _parsed(kind: Any, body: bytes) -> Message:
@@ -191,10 +195,16 @@ def _headers(metadata: Any) -> Headers:
     ]
 
 
+def _request(headers: Headers) -> str:
+    """What the client calls its request, if that is safe to print."""
+    for key, value in headers:
+        if key == b"x-request-id" and _SAFE.fullmatch(value):
+            return value.decode("ascii")
+    return ""
+
+
 def _trailing(live: Live | None, headers: Headers) -> tuple[tuple[str, str], ...]:
     """What is sent behind an answer, or a refusal: who answered what."""
     found = () if live is None else (("engine-version", live.version),)
-    for key, value in headers:
-        if key == b"x-request-id" and _SAFE.fullmatch(value):
-            return (*found, ("x-request-id", value.decode("ascii")))
-    return found
+    request = _request(headers)
+    return (*found, ("x-request-id", request)) if request else found
