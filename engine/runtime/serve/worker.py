@@ -75,7 +75,7 @@ class Begin:
     settings: Settings
     config: Config
     folder: str | None
-    predictions: PredictionLog = PredictionLog()
+    predictions: PredictionLog
     trial: bool = False
     early: bool = False
 
