@@ -264,7 +264,7 @@ def test_who_does_not_read_is_cut_off_and_stops_nobody(server: Server) -> None:
             pass
     assert server.predict(ROW).status == 200
     until(lambda: server.metrics()['engine_connections{worker="0"}'] <= 2, 15)
-    assert in_flight(server) == 0
+    until(lambda: in_flight(server) == 0)
     assert server.predict(ROW).status == 200
     for end in ends:
         end.close()
@@ -460,5 +460,5 @@ def test_all_of_it_left_nothing_behind(server: Server) -> None:
     until(lambda: in_flight(server) == 0)
     until(lambda: server.metrics()['engine_connections{worker="0"}'] <= 2)
     assert server.predict(ROW).status == 200
-    assert [event for event in server.events if event["level"] not in ("info",)] == []
+    assert [event for event in server.events if event["level"] != "info"][:1] == []
     assert all(line.startswith("{") or "answers at" in line for line in server.lines)

@@ -77,6 +77,10 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go."""
+        self.pipeline.clear()
+        if not self._idle:  # it need not be the last that came, the one that uvicorn knows of
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
         self._end = None
 
