@@ -9,6 +9,7 @@ import msgspec
 from engine.answer.live import Live
 from engine.runtime.serve.call import Answer, Call
 from engine.runtime.serve.holder import Holder
+from engine.runtime.serve.oip import http
 from engine.runtime.serve.openapi import Limits, openapi
 from engine.runtime.serve.page import KIND as PAGE
 from engine.runtime.serve.page import page
@@ -54,11 +55,20 @@ def build_routes(settings: Settings, holder: Holder, metrics: Callable[[str], tu
     def rows(call: Call) -> Answer:
         return predict(call, settings.max_rows)
 
+    def infer(call: Call) -> Answer:
+        return http.answer_inference(call, most_rows=settings.max_rows)
+
+    def state(body: bytes) -> Answer:
+        return Answer(body, 200 if holder.ready else 503)
+
     def ready(call: Call) -> Answer:
-        return _state("ready", holder.ready)
+        return state(http.ready_body(holder.ready))
+
+    def model_ready(call: Call) -> Answer:
+        return state(http.model_ready_body(call.live, call.path, holder.ready))
 
     def live(call: Call) -> Answer:
-        return _state("live", True)
+        return Answer(http.live_body())
 
     def measured(call: Call) -> Answer:
         accept = call.header(b"accept") or b""
@@ -88,9 +98,11 @@ def build_routes(settings: Settings, holder: Holder, metrics: Callable[[str], tu
         "/v2/health/live": Route("live", live, open=True, loaded=False),
         "/v2/health/ready": Route("ready", ready, open=True, loaded=False),
         "/metrics": Route("metrics", measured, loaded=False),
+        "/v2": Route("v2", http.server_metadata, loaded=False),
     }
-    return Routes(exact, {})
-
-
-def _state(name: str, holds: bool) -> Answer:
-    return Answer(msgspec.json.encode({name: holds}), 200 if holds else 503)
+    models = {
+        "": Route("model", http.model_metadata),
+        "ready": Route("model_ready", model_ready),
+        "infer": Route("infer", infer, ("POST",), predicts=True),
+    }
+    return Routes(exact, models)

@@ -247,7 +247,7 @@ def test_too_many_rows() -> None:
     assert outputs(body()) == WANT
     assert send(body(), most_rows=2).status == 200
     found = refused(body(), most_rows=1)
-    assert (found.status, found.code) == (400, "too_large")
+    assert (found.status, found.code) == (413, "too_large")
     assert found.message == "2 rows; at most 1 are answered at once (server.max_rows)"
 
 

@@ -161,7 +161,7 @@ def _rows(tensors: Sequence[Tensor], most: int | None) -> int:
     rows = rows_of(first.name, first.shape)
     if most is not None and rows > most:
         raise Refusal(
-            400, f"{rows:,} rows; at most {most:,} are answered at once (server.max_rows)", "too_large"
+            413, f"{rows:,} rows; at most {most:,} are answered at once (server.max_rows)", "too_large"
         )
     for tensor in tensors:
         found = rows_of(tensor.name, tensor.shape)

@@ -1,0 +1,49 @@
+"""What the service needs of the process around it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from engine.answer.live import Live
+
+_T = TypeVar("_T")
+
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+"""Names in lower case and values: what gRPC calls metadata, as HTTP's handlers have it."""
+
+
+class Heavy(Protocol):
+    """Runs work that takes longer than a moment, so that the event loop goes on meanwhile."""
+
+    def __call__(self, work: Callable[[], _T], /) -> Awaitable[_T]:
+        """What ``work`` gives, or raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The process around the service, as callables; all are called on the event loop.
+
+    Parameters
+    ----------
+    live : callable
+        The version that answers, or None while there is none; asked once for each call.
+    is_ready : callable
+        Whether requests are answered: false while the process starts and while it drains.
+    allowed : callable
+        ``allowed(headers)``: whether who sent these may ask. ServerLive and ServerReady are for everyone.
+    observe : callable
+        ``observe(method, code, seconds)`` of every call that was answered, such as ``"ModelInfer"``,
+        ``"INVALID_ARGUMENT"`` and 0.002.
+    heavy : callable
+        ``await heavy(work)`` runs it in a thread.
+    """
+
+    live: Callable[[], Live | None]
+    is_ready: Callable[[], bool]
+    allowed: Callable[[Headers], bool]
+    observe: Callable[[str, str, float], None]
+    heavy: Heavy
