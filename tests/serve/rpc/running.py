@@ -140,5 +140,3 @@ class Served:
 def stub(channel: grpc.Channel) -> Any:
     """A client's generated calls."""
     return service_pb2_grpc.GRPCInferenceServiceStub(channel)
-
-

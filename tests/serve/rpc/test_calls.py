@@ -14,11 +14,11 @@ from engine.pipeline import Pipeline
 
 pytest.importorskip("tritonclient.grpc")
 
-import tritonclient.grpc as client  # noqa: E402
-from tritonclient.grpc import service_pb2  # noqa: E402
+import tritonclient.grpc as client
+from tritonclient.grpc import service_pb2
 
-from . import wire  # noqa: E402
-from .running import stub  # noqa: E402
+from . import wire
+from .running import stub
 
 TENSORS: wire.Tensors = {
     "a": ("FP64", [0.5, float("nan"), -1.0]),

@@ -16,10 +16,10 @@ from engine.pipeline import Pipeline
 
 pytest.importorskip("tritonclient.grpc")
 
-import tritonclient.grpc as client  # noqa: E402
+import tritonclient.grpc as client
 
-from . import wire  # noqa: E402
-from .running import TEXTS, stub  # noqa: E402
+from . import wire
+from .running import TEXTS, stub
 
 WHOLE = {f"{sign}INT{size}": (sign, size) for sign in ("U", "") for size in (8, 16, 32, 64)}
 
