@@ -40,6 +40,9 @@ class Observer:
     def refused(self, code: str) -> None:
         """A row was refused."""
 
+    def ignored(self, keys: int) -> None:
+        """A row has keys that are neither inputs nor kept."""
+
 
 UNOBSERVED = Observer()
 
@@ -84,6 +87,7 @@ class Live:
         )
         self._read = [item for item in pipeline.plan.inputs if item.name in table.looks_at]
         others = [*(item.name for item in pipeline.plan.inputs), *pipeline.plan.keep]
+        self._known = frozenset(others)
         self._unread = [
             name for name in dict.fromkeys(others) if name not in {item.name for item in self._read}
         ]
@@ -108,6 +112,8 @@ class Live:
             raise
         if self._observed:
             self._observer.answer(answer)
+            if not self._known.issuperset(row):
+                self._observer.ignored(len(row.keys() - self._known))
         return answer
 
     def many(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | RowError]:
@@ -134,6 +140,10 @@ class Live:
         table, known = rows_to_table(rows, self._read, readers.JSON)
         for name in self._unread:  # nobody looks at them
             table = table.append_column(name, pa.nulls(table.num_rows))
+        if self._observed:
+            ignored = sum(len(row.keys() - self._known) for row in rows)
+            if ignored:
+                self._observer.ignored(ignored)
         made, bad = self._score(table, known)
         answered = iter(made.to_pylist())
         refused: dict[int, RowError] = {}

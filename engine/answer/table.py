@@ -74,7 +74,7 @@ class TableAnswerer:
         groups = self._groups(batch, text)
         kept = {name: _whole(batch.column(name)) for name in self._plan.keep}
         bad = _with_undecodable(decoded.bad, kept) if text else decoded.bad
-        bad = _with_known(bad, known) if known else bad
+        bad = self._with_known(bad, known) if known else bad
         where = None
         if bad:
             good = np.ones(rows, bool)
@@ -103,6 +103,13 @@ class TableAnswerer:
             column = take_rows(column, where) if where is not None else column
             passed[name] = _text_of(column, columns[name])
         return self._assemble(computed, kept, passed), bad
+
+    def _with_known(self, bad: list[BadValue], known: Sequence[BadValue]) -> list[BadValue]:
+        """What is refused, each value once, by row and in the order of the inputs."""
+        cells = {(value.row, value.column) for value in known}
+        more = [value for value in bad if (value.row, value.column) not in cells]
+        places = {item.name: place for place, item in enumerate(self._plan.inputs)}
+        return sorted([*known, *more], key=lambda value: (value.row, places[value.column]))
 
     def cuts(self, table: pa.Table | pa.RecordBatch) -> NDArray[np.int64]:
         """Where a table may be cut, so that its groups stay whole: the first rows of groups, ascending.
@@ -216,13 +223,6 @@ def _text_of(column: pa.Array, decoded: Values | Stored) -> pa.Array:
 def _decoded(column: pa.Array) -> pa.Array:
     """Cells of a text file as text: a column is binary where some cell was no UTF-8."""
     return column.cast(pa.string()) if pt.is_binary(column.type) else column
-
-
-def _with_known(bad: list[BadValue], known: Sequence[BadValue]) -> list[BadValue]:
-    """What is refused, each value once."""
-    cells = {(value.row, value.column) for value in known}
-    more = [value for value in bad if (value.row, value.column) not in cells]
-    return sorted([*known, *more], key=lambda value: value.row)
 
 
 def _with_undecodable(bad: list[BadValue], kept: Mapping[str, pa.Array]) -> list[BadValue]:

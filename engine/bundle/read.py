@@ -37,7 +37,7 @@ def read(path: str | os.PathLike[str]) -> Contents:
     BundleError
         There is no bundle, or it is damaged, unsafe or of another format.
     """
-    folder = _find(Path(path))
+    folder = find(Path(path))
     manifest = read_manifest(folder)
     data = {name: _read_listed(folder, name, *entry) for name, entry in manifest.files.items()}
     config = plain.parse(data["config.json"], str(folder / "config.json"))
@@ -79,7 +79,7 @@ def read_manifest(path: str | os.PathLike[str]) -> Manifest:
     BundleError
         There is none, or it is damaged or of another format.
     """
-    folder = _find(Path(path))
+    folder = find(Path(path))
     where = folder / "manifest.json"
     return from_plain(plain.parse(_read_file(where, _MOST_JSON), str(where)), str(where))
 
@@ -153,7 +153,14 @@ def _refuse_targets(value: Any, where: str, at: str) -> None:
             _refuse_targets(item, where, f"{at}{number}.")
 
 
-def _find(path: Path) -> Path:
+def find(path: Path) -> Path:
+    """The folder of a bundle's version in use, or of the version that ``path`` is itself.
+
+    Raises
+    ------
+    BundleError
+        There is no bundle, or it doesn't say what version is in use.
+    """
     if not path.exists():
         parent = path.parent
         beside = sorted(item.name for item in parent.iterdir() if item.is_dir()) if parent.is_dir() else []

@@ -69,7 +69,9 @@ class Stored:
     contents: Contents
 
 
-def open_config(arguments: Arguments, *, saves: bool = False) -> tuple[Config, Stored | None]:
+def open_config(
+    arguments: Arguments, *, saves: bool = False, folder: str | None = None
+) -> tuple[Config, Stored | None]:
     """The composed config, and the bundle whose stored config is the pipeline.
 
     Parameters
@@ -77,16 +79,19 @@ def open_config(arguments: Arguments, *, saves: bool = False) -> tuple[Config, S
     arguments : Arguments
     saves : bool
         Whether ``bundle`` may be given beside ``pipeline``: the place to save.
+    folder : str, optional
+        Read the bundle here instead of where ``bundle`` says.
 
     Raises
     ------
     ConfigError, BundleError
     """
-    stored = _stored(bundle_path(arguments.overrides))
+    typed = bundle_path(arguments.overrides)
+    stored = _stored(folder if folder is not None and typed is not None else typed)
     config = compose(arguments.overrides, arguments.config_dir, base=_config(stored))
     if stored is None and config["bundle"] is not None:
         if "pipeline" not in config.files:  # an experiment's file names the bundle
-            stored = _stored(config["bundle"])
+            stored = _stored(config["bundle"] if folder is None else folder)
             config = compose(arguments.overrides, arguments.config_dir, base=_config(stored))
         elif not saves:
             message = "a pipeline and a bundle are both given, and each would be the pipeline; remove one"
@@ -118,6 +123,23 @@ def open_pipeline(arguments: Arguments, *, free: Collection[str] = ()) -> Opened
     BundleError, ModelError
     """
     config, stored = open_config(arguments)
+    return open_composed(config, stored, free=free)
+
+
+def open_composed(config: Config, stored: Stored | None, *, free: Collection[str] = ()) -> Opened:
+    """The same of a config that is composed.
+
+    Parameters
+    ----------
+    config : Config
+    stored : Stored or None
+        The bundle whose config it was laid over.
+    free : collection of str
+
+    Raises
+    ------
+    ConfigError, BundleError, ModelError
+    """
     plan = build_plan(config)
     if stored is None:
         from engine.api import build
@@ -141,7 +163,7 @@ def open_pipeline(arguments: Arguments, *, free: Collection[str] = ()) -> Opened
         return Opened(config, plan, loaded, stored.path)
     labels = {planned.label for planned in plan.stages}
     kept = {label: found for label, found in loaded.learned.items() if label in labels}
-    changed = Pipeline(plan, kept, None, (*loaded.overrides, *arguments.overrides))
+    changed = Pipeline(plan, kept, None, (*loaded.overrides, *config.overrides))
     _refuse_twice(changed, config)
     return Opened(config, plan, changed, stored.path)
 
@@ -163,8 +185,16 @@ def _refuse_twice(pipeline: Pipeline, config: Config) -> None:
 
 
 def _stored(path: str | None) -> Stored | None:
-    if path is None:
-        return None
+    return None if path is None else read_stored(path)
+
+
+def read_stored(path: str) -> Stored:
+    """A bundle.
+
+    Raises
+    ------
+    BundleError
+    """
     from engine.bundle import read
 
     return Stored(path, read(path))

@@ -119,7 +119,7 @@ def column(values: Sequence[Any]) -> pa.Array:
     with suppress(pa.ArrowException, OverflowError, UnicodeEncodeError, TypeError):
         found = pa.array(values)
         # of a true beside a number Arrow would make 1
-        odd = pt.is_floating(found.type) and any(type(value) is bool for value in values)
+        odd = pt.is_floating(found.type) and bool in map(type, values)
         if not (odd or pt.is_nested(found.type)):
             return found
     with suppress(TypeError):

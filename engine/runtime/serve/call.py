@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from engine.answer.live import Live
+    from engine.errors import RowError
+    from engine.values import BadValue
 
 JSON = b"application/json"
 
@@ -26,9 +31,16 @@ class Call:
     body : bytes
         As the handler takes it: no longer compressed.
     live : Live
-        The version that answers; it stays the same for the whole request.
+        The version that answers; it stays the same for the whole request. Routes that don't need one may be
+        asked before there is any.
     id : str
         The request's id, safe to print.
+    times : tuple of float
+        How many seconds parsing, scoring and encoding took; set by the handler.
+    rows : iterable of (mapping, mapping or RowError), optional
+        What was asked and answered, row by row; set by the handler.
+    table : (RecordBatch, RecordBatch, list of BadValue), optional
+        The same by columns.
     """
 
     path: str
@@ -36,6 +48,9 @@ class Call:
     body: bytes
     live: Live
     id: str = ""
+    times: tuple[float, float, float] | None = None
+    rows: Iterable[tuple[Mapping[str, Any], Mapping[str, Any] | RowError]] | None = None
+    table: tuple[pa.RecordBatch, pa.RecordBatch, list[BadValue]] | None = None
 
     def header(self, name: bytes) -> bytes | None:
         """The first header of this name."""

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from engine.decode import json_cells
-from engine.encode import arrow_type
-from engine.errors import DataError, RowError, did_you_mean, listing
+from engine.errors import did_you_mean, listing
 from engine.runtime.serve.call import Refusal
 from engine.runtime.serve.oip.binary import BYTES, DATATYPES, unknown
 from engine.runtime.serve.oip.model import INPUT_DATATYPES, OUTPUT_DATATYPES, check_model
+from engine.runtime.serve.oip.scoring import Noted, score
 from engine.runtime.serve.oip.tensor import Tensor
-from engine.schema import Column, Input, Kind
-from engine.values import BadValue
+from engine.schema import Input, Kind
 
 if TYPE_CHECKING:
     from engine.answer.live import Live
 
-_FEW = 8
-"""Rows that are answered faster one by one than as a table."""
-_SHOWN = 5
-"""Refused rows that a message names."""
+_MOST = 2**63 - 1
+"""Rows that a shape can tell in any of the protocols."""
 _SCALAR = tuple(datatype for datatype in DATATYPES if datatype != BYTES)
 _WHOLE = tuple(datatype for datatype in DATATYPES if "INT" in datatype)
 _TAKEN: Mapping[Kind, tuple[str, ...]] = {
@@ -68,7 +61,9 @@ def reads(live: Live) -> frozenset[str]:
     return frozenset((*(item.name for item in live.pipeline.plan.inputs), *live.pipeline.plan.keep))
 
 
-def infer(live: Live, inference: Inference, *, most_rows: int | None = None) -> list[Tensor]:
+def infer(
+    live: Live, inference: Inference, *, most_rows: int | None = None, note: Noted | None = None
+) -> list[Tensor]:
     """Answer a request.
 
     Parameters
@@ -77,6 +72,8 @@ def infer(live: Live, inference: Inference, *, most_rows: int | None = None) -> 
     inference : Inference
     most_rows : int, optional
         More are refused.
+    note : Noted, optional
+        Where what was asked and answered is put.
 
     Returns
     -------
@@ -96,19 +93,12 @@ def infer(live: Live, inference: Inference, *, most_rows: int | None = None) -> 
     columns = [column for column, _ in live.pipeline.trace.outputs]
     wanted = _wanted(live, inference.outputs, named, [column.name for column in columns])
     inputs = [(item, given[item.name]) for item in plan.inputs if item.name in given]
+    kept = [given[name] for name in named]
     _check_absent(plan.inputs, given)
-    rows = _rows([given[name] for name in (*(item.name for item, _ in inputs), *named)], most_rows)
+    rows = _rows([*(tensor for _, tensor in inputs), *kept], most_rows)
     for item, tensor in inputs:
         _check_datatype(item, tensor)
-    arrays = {item.name: _column(item, tensor) for item, tensor in inputs}
-    marked = {item.name for item, tensor in inputs if tensor.json}
-    try:
-        if rows <= _FEW and not live.pipeline.groups and all(_is_plain(tensor) for _, tensor in inputs):
-            made = _one_by_one(live, arrays, rows, columns)
-        else:
-            made = _together(live, arrays, marked, rows, columns)
-    except DataError as error:  # a group is seen in two places
-        raise Refusal(400, str(error), "invalid") from None
+    made = score(live, inputs, kept, rows, columns, note)
     answers = {name: given[name] for name in named}
     for column, values in zip(columns, made, strict=True):
         if pt.is_timestamp(values.type):
@@ -171,7 +161,7 @@ def _rows(tensors: Sequence[Tensor], most: int | None) -> int:
     rows = rows_of(first.name, first.shape)
     if most is not None and rows > most:
         raise Refusal(
-            400, f"{rows:,} rows are more than the {most:,} that a request may have", "too_large", first.name
+            413, f"{rows:,} rows; at most {most:,} are answered at once (server.max_rows)", "too_large"
         )
     for tensor in tensors:
         found = rows_of(tensor.name, tensor.shape)
@@ -206,8 +196,8 @@ def rows_of(name: str, shape: Sequence[int]) -> int:
     >>> rows_of("x", [3]), rows_of("x", [3, 1])
     (3, 3)
     """
-    if len(shape) not in (1, 2) or shape[0] < 0 or (len(shape) == 2 and shape[1] != 1):
-        shown = listing(map(str, shape), 6)
+    if len(shape) not in (1, 2) or not 0 <= shape[0] <= _MOST or (len(shape) == 2 and shape[1] != 1):
+        shown = ", ".join(f"{size!s:.20}" for size in shape[:6]) + (", …" if len(shape) > 6 else "")
         raise Refusal(400, f"{name}: expected the shape [n] or [n, 1], found [{shown}]", "invalid", name)
     return shape[0]
 
@@ -228,86 +218,3 @@ def _check_datatype(item: Input, tensor: Tensor) -> None:
         "invalid",
         item.name,
     )
-
-
-def _column(item: Input, tensor: Tensor) -> pa.Array:
-    """The values of a tensor as the pipeline's tables have them."""
-    values = tensor.values
-    if tensor.json or pt.is_null(values.type):
-        return values
-    if item.kind is Kind.NUMBER:
-        if pt.is_float16(values.type):
-            # not every Arrow casts it
-            return pa.array(values.to_numpy(zero_copy_only=False).astype(np.float64))
-        return values
-    if item.kind is Kind.TIMESTAMP:
-        if pt.is_uint64(values.type):  # what int64 can't hold is outside the years anyway
-            values = pc.min_element_wise(values, pa.scalar(2**63 - 1, pa.uint64()))
-        return values.cast(pa.int64()).view(pa.timestamp("us", "UTC"))
-    if pt.is_binary(values.type):  # text that says so itself, where it is no UTF-8, row by row
-        return pa.Array.from_buffers(
-            pa.string(), len(values), values.buffers(), values.null_count, values.offset
-        )
-    return values
-
-
-def _is_plain(tensor: Tensor) -> bool:
-    """Whether a row of JSON can have the same values."""
-    return not (pt.is_union(tensor.values.type) or pt.is_binary(tensor.values.type))
-
-
-def _one_by_one(
-    live: Live, arrays: Mapping[str, pa.Array], rows: int, columns: Sequence[Column]
-) -> list[pa.Array]:
-    """The outputs of a few rows."""
-    names = list(arrays)
-    cells = [_cells(array) for array in arrays.values()]
-    asked = [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)] or [{}] * rows
-    answers = live.many(asked)
-    refused = [
-        BadValue(row, answer.column, answer.code, str(answer))
-        for row, answer in enumerate(answers)
-        if isinstance(answer, RowError)
-    ]
-    if refused:
-        raise _refusal(refused)
-    good = [answer for answer in answers if isinstance(answer, dict)]
-    return [pa.array([answer[column.name] for answer in good], arrow_type(column)) for column in columns]
-
-
-def _cells(array: pa.Array) -> list[object]:
-    if pt.is_timestamp(array.type):
-        array = array.view(pa.int64())  # datetimes have no year 0
-    cells: list[object] = array.to_pylist()
-    return cells
-
-
-def _together(
-    live: Live, arrays: Mapping[str, pa.Array], marked: set[str], rows: int, columns: Sequence[Column]
-) -> list[pa.Array]:
-    """The outputs of rows that are scored as a table."""
-    whole = dict(arrays)
-    for name in live.pipeline.plan.keep:
-        whole.setdefault(name, pa.nulls(rows))  # the answer's are the tensors as they were sent
-    if not whole:
-        whole["_"] = pa.nulls(rows)  # a batch without columns would have no rows
-    fields = [pa.field(name, array.type) for name, array in whole.items()]
-    fields = [json_cells.marked(field) if field.name in marked else field for field in fields]
-    made, bad = live.table(pa.RecordBatch.from_arrays(list(whole.values()), schema=pa.schema(fields)))
-    if bad:
-        raise _refusal(bad)
-    # the columns to keep come first
-    return made.columns[-len(columns) :] if columns else []
-
-
-def _refusal(bad: Sequence[BadValue]) -> Refusal:
-    """What is said of rows that are refused: an answer's tensors have no place for it."""
-    first: dict[int, BadValue] = {}
-    for value in bad:
-        first.setdefault(value.row, value)
-    shown = [f"row {value.row}: {value.message}" for value in itertools.islice(first.values(), _SHOWN)]
-    if len(first) > _SHOWN:
-        shown.append(f"and {len(first) - _SHOWN:,} more")
-    count = "1 row is" if len(first) == 1 else f"{len(first):,} rows are"
-    found = next(iter(first.values()))
-    return Refusal(400, f"{count} refused, so none is answered: {'; '.join(shown)}", found.code, found.column)

@@ -1,0 +1,76 @@
+"""The sockets that the workers share."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from engine.errors import UserError
+
+_BACKLOG = 2048
+
+
+def listen(host: str, port: int, option: str) -> socket.socket:
+    """A socket that listens, which all workers accept from: what waits in it outlives any of them.
+
+    Raises
+    ------
+    UserError
+        The address can't be had.
+    """
+    found = _bound(host, port, option, shared=False)
+    found.listen(_BACKLOG)
+    return found
+
+
+def reserve(host: str, port: int, option: str) -> socket.socket:
+    """A socket that holds an address, which each worker binds for itself (SO_REUSEPORT).
+
+    Raises
+    ------
+    UserError
+        The address can't be had.
+    """
+    if port:  # whether somebody else has it: a shared address would be had by both
+        _bound(host, port, option, shared=False).close()
+    return _bound(host, port, option, shared=True)
+
+
+def address(found: socket.socket) -> str:
+    """The address, as ``host:port``.
+
+    >>> with listen("127.0.0.1", 0, "server.port") as found:
+    ...     address(found).rpartition(":")[0]
+    '127.0.0.1'
+    """
+    host, port, *_ = found.getsockname()
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _bound(host: str, port: int, option: str, *, shared: bool) -> socket.socket:
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (OSError, UnicodeError) as error:
+        raise UserError(f"server.host: {host!r} is no address of this machine: {error}") from None
+    found = socket.socket(family, kind, protocol)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET:
+            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        found.bind(where)
+    except OSError as error:
+        found.close()
+        if error.errno == errno.EADDRINUSE:
+            hint = f"stop what listens there, or take another: {option}={port + 1 if port < 65535 else 0}"
+        elif error.errno == errno.EADDRNOTAVAIL:
+            hint = "server.host names an address of this machine: 127.0.0.1, or 0.0.0.0 for all of them"
+        elif error.errno in (errno.EACCES, errno.EPERM):
+            hint = f"ports below 1024 need a privilege; take another: {option}=8080"
+        else:
+            hint = "take another"
+        raise UserError(f"{option}: can't listen on {host}:{port}: {error.strerror}; {hint}") from None
+    return found

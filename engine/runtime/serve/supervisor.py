@@ -1,0 +1,352 @@
+"""The supervisor: starts workers, starts them again, and sees to new versions; it answers no request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.config.config import Config
+from engine.errors import EngineError, UserError
+from engine.runtime.serve.board import Board, new_board
+from engine.runtime.serve.channel import Channel
+from engine.runtime.serve.counts import Counts
+from engine.runtime.serve.logs import start_logs
+from engine.runtime.serve.settings import Settings
+from engine.runtime.serve.sockets import address, listen, reserve
+
+_FIRST_WAIT, _LONGEST_WAIT = 0.1, 10.0
+"""Seconds until a worker that died is started again; doubled each time that it dies without having served."""
+_PATIENCE = 5.0
+"""Seconds beyond those of draining after which a worker is killed."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version to serve.
+
+    Parameters
+    ----------
+    config : Config
+        Composed for it.
+    folder : str or None
+        None: the pipeline is no bundle's.
+    """
+
+    config: Config
+    folder: str | None
+
+
+class Process:
+    """A worker's process, which waits to be told what to do.
+
+    Parameters
+    ----------
+    command : sequence of str
+        Begins a worker; the number of a descriptor follows.
+    """
+
+    def __init__(self, command: list[str]) -> None:
+        here, there = socket.socketpair()
+        environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ}  # nothing here needs more
+        with there:
+            self.popen = subprocess.Popen(
+                [*command, str(there.fileno())],
+                pass_fds=[there.fileno()],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+            )
+        self.channel = Channel(here)
+        self.served = False
+        self.gone = asyncio.Event()
+
+    def end(self) -> int:
+        """Kill it, and wait until it is gone."""
+        self.popen.kill()
+        code = self.popen.wait()
+        self.channel.end.close()
+        return code
+
+
+def start(command: list[str]) -> Process:
+    """Begin a worker, which imports what it needs while the supervisor composes its config."""
+    return Process(command)
+
+
+class Supervisor:
+    """Keeps a server running.
+
+    Parameters
+    ----------
+    settings : Settings
+    version : Version
+    command : list of str
+    newest : callable, optional
+        ``newest(folder)``: the version in use if it is another than the one in that folder, else None.
+        None: the version never changes.
+    say : callable
+        Tells people, once, that the server is ready.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        version: Version,
+        command: list[str],
+        newest: Callable[[str | None], Version | None] | None = None,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self._settings = settings
+        self._version = version
+        self._command = command
+        self._newest = newest
+        self._say = say
+        self._workers: dict[int, Process] = {}
+        self._waits: dict[int, float] = {}
+        self._refused: str | None = None
+        self._stopping = False
+        self._failure: tuple[str, int] | None = None
+        self._counts = Counts()
+
+    def run(self, first: Process) -> int:
+        """Serve until a signal comes; returns the exit code.
+
+        Parameters
+        ----------
+        first : Process
+            The first worker, begun already.
+
+        Raises
+        ------
+        UserError
+            An address can't be had, or the pipeline can't be loaded.
+        """
+        self._workers[0] = first
+        try:
+            self._log = start_logs(self._settings.log_format)
+            self._listener = listen(self._settings.host, self._settings.port, "server.port")
+            self._grpc = None
+            if self._settings.grpc_port is not None:
+                self._grpc = reserve(self._settings.host, self._settings.grpc_port, "server.grpc_port")
+            self._places = self._settings.workers + 1
+            self._board = Board(new_board(self._places), self._places)
+            return asyncio.run(self._run())
+        finally:
+            for process in self._workers.values():
+                process.end()
+
+    async def _run(self) -> int:
+        loop = asyncio.get_running_loop()
+        self._stop, self._ready, self._look = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._look.set)
+        self._begin(0, self._workers[0])
+        tasks = [loop.create_task(self._watch())]
+        stop = loop.create_task(self._stop.wait())
+        ready = loop.create_task(self._ready.wait())
+        await asyncio.wait({stop, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if self._failure is not None:
+            raise _FailedError(*self._failure)
+        if not self._stop.is_set():
+            self._announce()
+            for place in range(1, self._settings.workers):
+                self._start(place)
+            await stop
+        for task in tasks:
+            task.cancel()
+        await self._drain()
+        return 0
+
+    def _announce(self) -> None:
+        where = address(self._listener)
+        scheme = "https" if self._settings.tls_cert else "http"
+        more = {} if self._grpc is None else {"grpc": address(self._grpc)}
+        name = str(self._version.config["name"] or "")
+        self._log.info("ready", url=f"{scheme}://{where}", **more, name=name, version=self._served)
+        self._say(f"{scheme}://{where}")
+
+    # -- workers
+
+    def _start(self, place: int) -> None:
+        if not self._stopping:
+            self._begin(place, start(self._command))
+
+    def _begin(self, place: int, process: Process) -> None:
+        """Tell a process that it is a worker."""
+        self._workers[place] = process
+        self._tell(process, place)
+        process.channel.end.setblocking(False)
+        asyncio.get_running_loop().add_reader(process.channel.end, self._heard, place, process)
+
+    def _tell(self, process: Process, place: int, version: Version | None = None) -> None:
+        version_ = version or self._version
+        begin = {
+            "place": place,
+            "places": self._places,
+            "settings": dataclasses.asdict(self._settings),
+            "config": _plain(version_.config),
+            "folder": version_.folder,
+            "trial": version is not None,
+            "early": not self._ready.is_set(),
+        }
+        files = [self._listener.fileno(), self._board.file]
+        if self._grpc is not None:
+            files.append(self._grpc.fileno())
+        process.channel.send(begin, files)
+
+    def _heard(self, place: int, process: Process) -> None:
+        messages = process.channel.arrived()
+        if messages is None:
+            asyncio.get_running_loop().remove_reader(process.channel.end)
+            self._lost(place, process)
+            return
+        for message in messages:
+            if message["kind"] == "serves":
+                process.served = True
+                self._waits.pop(place, None)
+                self._served = message["version"]
+                self._log.info("serves", worker=place, version=message["version"])
+                self._ready.set()
+            elif message["first"] and not self._ready.is_set():
+                self._failure = message["why"], message["code"]
+                self._ready.set()
+            else:
+                self._log.error("a version can't be loaded", worker=place, why=message["why"])
+
+    def _lost(self, place: int, process: Process) -> None:
+        """A worker is gone: another takes its place."""
+        code = process.end()
+        process.gone.set()
+        published = self._board.read(place)
+        if published is not None:
+            self._board.publish(place, {**published, "gauges": []})
+        if self._stopping:
+            return
+        if not self._ready.is_set():
+            self._failure = f"the worker ended while it started (exit code {code})", 1
+            self._ready.set()
+            return
+        wait = _FIRST_WAIT if process.served else min(2 * self._waits.get(place, _FIRST_WAIT), _LONGEST_WAIT)
+        self._waits[place] = wait
+        self._log.error("a worker died and is started again", worker=place, exit=code, seconds=wait)
+        self._count("worker_restarts")
+        asyncio.get_running_loop().call_later(wait, self._start, place)
+
+    def _count(self, name: str) -> None:
+        self._counts.add(name)
+        self._board.publish(self._places - 1, self._counts.plain())
+
+    async def _drain(self) -> None:
+        """Let the workers finish, and kill those that don't."""
+        self._stopping = True
+        self._log.info("stopping")
+        for process in self._workers.values():
+            process.channel.send({"kind": "drain"})
+        most = self._settings.grace_seconds + self._settings.drain_seconds + _PATIENCE
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(most):
+                for process in self._workers.values():
+                    await process.gone.wait()
+        self._log.info("stopped")
+
+    # -- versions
+
+    async def _watch(self) -> None:
+        """Look for new versions, now and then and on SIGHUP."""
+        if self._newest is None:
+            return
+        await self._ready.wait()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._look.wait(), self._settings.poll_seconds)
+            if self._look.is_set():
+                self._look.clear()
+                self._refused = None  # asked again, it is tried again
+            await self._follow()
+
+    async def _follow(self) -> None:
+        assert self._newest is not None
+        try:
+            version = self._newest(self._version.folder)
+        except (EngineError, OSError) as error:
+            self._refuse(str(error), "")
+            return
+        if version is None:
+            self._refused = None
+            return
+        if version.folder == self._refused:
+            return
+        why = await self._try(version)
+        if why:
+            self._refuse(why, version.folder or "")
+            return
+        self._refused = None
+        self._version = version
+        for process in self._workers.values():
+            process.channel.send({"kind": "load", "config": _plain(version.config), "folder": version.folder})
+
+    async def _try(self, version: Version) -> str:
+        """Whether a version can be loaded, and answers as it should: tried where it can do no harm."""
+        process = start(self._command)
+        self._tell(process, self._places - 1, version)
+        try:
+            said = await asyncio.wait_for(
+                asyncio.get_running_loop().run_in_executor(None, process.channel.receive),
+                self._settings.load_seconds,
+            )
+        except TimeoutError:
+            process.popen.kill()
+            return f"it wasn't ready after {self._settings.load_seconds:g} s (server.load_seconds)"
+        finally:
+            process.end()
+        return "the process that tried it died" if said is None else str(said["why"])
+
+    def _refuse(self, why: str, folder: str) -> None:
+        if folder == self._refused and folder:
+            return
+        key = folder or why
+        if key == self._refused:
+            return
+        self._refused = key
+        self._count("versions_refused")
+        self._log.error("a version is refused; the one in use goes on", folder=folder, why=why)
+
+
+class _FailedError(UserError):
+    """The pipeline can't be served."""
+
+    def __init__(self, why: str, code: int) -> None:
+        super().__init__(why)
+        self.exit_code = code
+
+
+def _plain(config: Config) -> dict[str, Any]:
+    return {
+        "data": dict(config.data),
+        "overrides": list(config.overrides),
+        "files": dict(config.files),
+        "typed": None if config.typed is None else list(config.typed),
+    }
+
+
+def current_version(bundle: Path) -> str | None:
+    """The name of the version that a bundle says is in use; None: it is the folder of a version itself."""
+    try:
+        return (bundle / "current").read_text(encoding="ascii", errors="replace").strip()[:64]
+    except FileNotFoundError:
+        return None
+
+
+def worker_command() -> list[str]:
+    """What begins a worker."""
+    return [sys.executable, "-m", "engine.cli.worker"]
