@@ -19,6 +19,7 @@ import pytest
 
 from engine.errors import UserError
 from engine.pipeline import Pipeline
+from engine.runtime.serve.call import Call
 
 pytest.importorskip("tritonclient.grpc")
 
@@ -280,7 +281,7 @@ def test_a_call_that_its_client_gives_up_makes_room(served: Served) -> None:
 def test_limits_of_a_request(served: Served) -> None:
     with client.InferenceServerClient(served.start(most_bytes=100_000, most_rows=4_000)) as asking:
         code, text = wire.refused(asking.infer, "sums", wire.raw(BIG))
-        assert (code, "4,000" in text) == ("INVALID_ARGUMENT", True)
+        assert (code, "4,000" in text) == ("RESOURCE_EXHAUSTED", True)
         rows = 20_000
         zeros = {"a": ("FP64", np.zeros(rows)), "b": ("FP64", np.zeros(rows))}
         for compression in (None, "gzip", "deflate"):
@@ -353,6 +354,38 @@ def test_every_call_is_observed(served: Served) -> None:
         ("ModelInfer", "INVALID_ARGUMENT"),
     ]
     assert all(0 < seconds < 60 for _, _, seconds in served.seen)
+
+
+def test_what_was_answered_is_told(served: Served) -> None:
+    told: list[Call] = []
+    served.answered = told.append
+    with client.InferenceServerClient(served.start()) as asking:
+        asking.infer("sums", wire.raw(SMALL), headers={"x-request-id": "7"})
+        asking.infer("sums", wire.raw(BIG))
+        wire.refused(asking.infer, "other", wire.raw(SMALL))
+    one, many = told
+    assert one.id == "7"
+    assert [(dict(row), answer) for row, answer in one.rows or ()] == [
+        ({"a": 0.1, "b": 0.2}, {"sum": 0.1 + 0.2})
+    ]
+    assert many.table is not None
+    assert many.table[1].num_rows == ROWS
+    for call in told:
+        assert call.times is not None
+        assert min(call.times) >= 0
+
+
+def test_an_answer_that_cannot_be_noted_is_given(
+    serve: Any, pipeline: Pipeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(call: Call) -> None:
+        raise OSError("the disk is full")
+
+    served: Served = serve(pipeline)
+    served.answered = fail
+    with client.InferenceServerClient(served.start()) as asking:
+        assert asking.infer("sums", wire.raw(SMALL)).as_numpy("sum") == [0.1 + 0.2]
+    assert "the disk is full" in caplog.text
 
 
 def test_the_version_and_a_safe_request_id_come_back(served: Served, pipeline: Pipeline) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from engine.answer.live import Live
+    from engine.runtime.serve.call import Call
 
 _T = TypeVar("_T")
 
@@ -40,6 +41,8 @@ class Host:
         ``"INVALID_ARGUMENT"`` and 0.002.
     heavy : callable
         ``await heavy(work)`` runs it in a thread.
+    answered : callable, optional
+        Is told every inference that was answered: its ``times``, and its ``rows`` or its ``table``.
     """
 
     live: Callable[[], Live | None]
@@ -47,3 +50,4 @@ class Host:
     allowed: Callable[[Headers], bool]
     observe: Callable[[str, str, float], None]
     heavy: Heavy
+    answered: Callable[[Call], None] | None = None
