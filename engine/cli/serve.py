@@ -25,7 +25,7 @@ def run(arguments: Arguments) -> int:
         from engine.cli.server_options import bind_server
 
         config, stored = open_config(arguments)
-        settings = bind_server(config)
+        settings, predictions = bind_server(config)
         bundle = None if stored is None else Path(stored.path)
         folder = None if bundle is None else str(find(bundle))
         watched = bundle if bundle is not None and str(bundle) != folder else None
@@ -39,6 +39,7 @@ def run(arguments: Arguments) -> int:
             settings,
             Version(config, folder),
             worker_command(),
+            predictions,
             newest if watched is not None else None,
             lambda url: tell(f"{config['name'] or 'the pipeline'} answers at {url}"),
         )

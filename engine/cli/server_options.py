@@ -8,11 +8,12 @@ from engine.config.bind import Place, bind
 from engine.config.config import Config
 from engine.config.convert import shown
 from engine.errors import ConfigError, Mistake
+from engine.runtime.serve.predictions.settings import KEY, PredictionLog
 from engine.runtime.serve.settings import Settings
 
 
-def bind_server(config: Config) -> Settings:
-    """How to serve.
+def bind_server(config: Config) -> tuple[Settings, PredictionLog]:
+    """How to serve, and what is kept of it.
 
     Raises
     ------
@@ -23,7 +24,13 @@ def bind_server(config: Config) -> Settings:
     if not isinstance(given, Mapping):
         message = f"must be a mapping such as {{port: 8080}}, not {shown(given)}"
         raise ConfigError([Mistake("server", message, (f"set by: {config.set_by('server')}",))])
-    bound = bind(Settings, given, Place("server", "server", config.set_by, keys=("predictions",)))
-    if bound.value is None:
-        raise ConfigError(bound.mistakes)
-    return bound.value
+    predictions = given.get("predictions") or {}
+    if not isinstance(predictions, Mapping):
+        message = f"must be a mapping such as {{path: predictions}}, not {shown(predictions)}"
+        raise ConfigError([Mistake(KEY, message, (f"set by: {config.set_by(KEY)}",))])
+    own = {name: value for name, value in given.items() if name != "predictions"}
+    bound = bind(Settings, own, Place("server", "server", config.set_by, keys=("predictions",)))
+    kept = bind(PredictionLog, predictions, Place(KEY, "predictions", config.set_by))
+    if bound.value is None or kept.value is None:
+        raise ConfigError([*bound.mistakes, *kept.mistakes])
+    return bound.value, kept.value

@@ -141,7 +141,7 @@ def test_a_stage_goes_into_the_project_around_it(
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ([], "engine new takes 'stage NAME' or 'project NAME', and nothing is given"),
+        ([], "engine new takes 'stage NAME', 'project NAME' or 'key NAME', and nothing is given"),
         (["stag", "x"], "not 'stag'. Did you mean 'stage'?"),
         (["stage", "kind=row"], "takes one name (none given)"),
         (["stage", "x", "y", "kind=row"], "takes one name (x, y given)"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from itertools import count
@@ -60,7 +60,7 @@ class App:
     pool: Executor
     log: Any
     place: int = 0
-    allowed: Callable[[Mapping[bytes, bytes]], bool] | None = None
+    allowed: Callable[[list[tuple[bytes, bytes]]], bool] | None = None
     keep: Callable[[str, Call], None] | None = None
     tasks: Collection[Any] = ()
     _numbers: Any = field(default_factory=count)
@@ -115,9 +115,11 @@ class App:
             raise Refusal(
                 405, f"{call.path[:100]} takes {allow}", "method", "", ((b"allow", allow.encode()),)
             )
-        if self.allowed is not None and not route.open and not self.allowed(headers):
+        if self.allowed is not None and not route.open and not self.allowed(call.headers):
             challenge = ((b"www-authenticate", b"Bearer"),)
-            raise Refusal(401, "a key is needed: Authorization: Bearer KEY", "key", "", challenge)
+            raise Refusal(
+                401, "a key is needed: Authorization: Bearer KEY, or X-API-Key: KEY", "key", "", challenge
+            )
         if route.loaded and self.holder.live is None:
             raise Refusal(503, "no version is loaded yet", "not_ready", "", _LATER)
         if not route.predicts:

@@ -20,6 +20,12 @@ from engine.runtime.serve.watch import Watch
 class Holder:
     """The version in use; a request takes ``live`` once, and keeps it.
 
+    Parameters
+    ----------
+    counts : Counts
+    name : str, optional
+        What the model is called, if not by the pipeline's name.
+
     Attributes
     ----------
     live : Live or None
@@ -29,11 +35,12 @@ class Holder:
         The server is about to stop.
     """
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(self, counts: Counts, name: str | None = None) -> None:
         self.live: Live | None = None
         self.watch: Watch | None = None
         self.draining = False
         self._counts = counts
+        self._name = name
 
     @property
     def ready(self) -> bool:
@@ -44,6 +51,7 @@ class Holder:
         """Take a version that is warm."""
         watch = Watch(pipeline, self._counts)
         live = pipeline.live(watch)
+        live.name = self._name or live.name
         _ask(pipeline.live())  # this thread's own memory
         old, self.watch, self.live = self.watch, watch, live
         if old is not None:

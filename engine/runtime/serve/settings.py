@@ -18,6 +18,8 @@ class Settings:
         0: any that is free.
     grpc_port : int or None
         None: no gRPC.
+    model_name : str or None
+        What the Open Inference Protocol calls the pipeline; None: its own name.
     workers : int
         Processes that answer.
     threads : int
@@ -57,6 +59,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = option(8080, ge=0, le=65535)
     grpc_port: int | None = option(9000, ge=0, le=65535)
+    model_name: str | None = None
     workers: int = option(1, ge=1, le=256)
     threads: int = option(1, ge=1, le=64)
     keys: str | None = None

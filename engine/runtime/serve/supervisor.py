@@ -17,12 +17,16 @@ from typing import Any
 
 from engine.config.config import Config
 from engine.errors import EngineError, UserError
+from engine.runtime.serve.binding import check_exposure
 from engine.runtime.serve.board import Board, new_board
 from engine.runtime.serve.channel import Channel
 from engine.runtime.serve.counts import Counts
+from engine.runtime.serve.keys import read_keys
 from engine.runtime.serve.logs import start_logs
+from engine.runtime.serve.predictions.settings import PredictionLog
 from engine.runtime.serve.settings import Settings
 from engine.runtime.serve.sockets import address, listen, reserve
+from engine.runtime.serve.tls import open_tls
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 10.0
 """Seconds until a worker that died is started again; doubled each time that it dies without having served."""
@@ -90,6 +94,7 @@ class Supervisor:
     settings : Settings
     version : Version
     command : list of str
+    predictions : PredictionLog
     newest : callable, optional
         ``newest(folder)``: the version in use if it is another than the one in that folder, else None.
         None: the version never changes.
@@ -102,12 +107,14 @@ class Supervisor:
         settings: Settings,
         version: Version,
         command: list[str],
+        predictions: PredictionLog,
         newest: Callable[[str | None], Version | None] | None = None,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._settings = settings
         self._version = version
         self._command = command
+        self._predictions = predictions
         self._newest = newest
         self._say = say
         self._workers: dict[int, Process] = {}
@@ -132,17 +139,31 @@ class Supervisor:
         """
         self._workers[0] = first
         try:
-            self._log = start_logs(self._settings.log_format)
-            self._listener = listen(self._settings.host, self._settings.port, "server.port")
+            settings = self._settings
+            self._log = start_logs(settings.log_format)
+            host = self._host()
+            self._listener = listen(host, settings.port, "server.port")
             self._grpc = None
-            if self._settings.grpc_port is not None:
-                self._grpc = reserve(self._settings.host, self._settings.grpc_port, "server.grpc_port")
+            if settings.grpc_port is not None:
+                self._grpc = reserve(host, settings.grpc_port, "server.grpc_port")
             self._places = self._settings.workers + 1
             self._board = Board(new_board(self._places), self._places)
             return asyncio.run(self._run())
         finally:
             for process in self._workers.values():
                 process.end()
+
+    def _host(self) -> str:
+        """The address to listen at, once it is known who may ask there."""
+        settings = self._settings
+        if settings.keys is not None:
+            read_keys(Path(settings.keys))
+        tls = open_tls(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+        for note in () if tls is None else tls.notes:
+            self._log.warning("tls", note=note)
+        found = check_exposure(settings.host, settings.keys, settings.tls_client_ca, settings.anonymous)
+        # a name such as localhost may have an address of each kind, and one is listened at
+        return next((item for item in found if ":" not in item), found[0])
 
     async def _run(self) -> int:
         loop = asyncio.get_running_loop()
@@ -194,6 +215,7 @@ class Supervisor:
             "place": place,
             "places": self._places,
             "settings": dataclasses.asdict(self._settings),
+            "predictions": dataclasses.asdict(self._predictions),
             "config": _plain(version_.config),
             "folder": version_.folder,
             "trial": version is not None,
@@ -262,9 +284,7 @@ class Supervisor:
     # -- versions
 
     async def _watch(self) -> None:
-        """Look for new versions, now and then and on SIGHUP."""
-        if self._newest is None:
-            return
+        """Look for new versions, now and then and on SIGHUP; then for other keys, too."""
         await self._ready.wait()
         while True:
             with contextlib.suppress(TimeoutError):
@@ -272,10 +292,13 @@ class Supervisor:
             if self._look.is_set():
                 self._look.clear()
                 self._refused = None  # asked again, it is tried again
+                for process in self._workers.values():
+                    process.channel.send({"kind": "keys"})
             await self._follow()
 
     async def _follow(self) -> None:
-        assert self._newest is not None
+        if self._newest is None:
+            return
         try:
             version = self._newest(self._version.folder)
         except (EngineError, OSError) as error:

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 import uvloop
@@ -30,8 +31,17 @@ from engine.runtime.serve.connection import Connection, cut_off
 from engine.runtime.serve.counts import Counts
 from engine.runtime.serve.exposition import exposition, gather
 from engine.runtime.serve.holder import Holder, warm
+from engine.runtime.serve.keys import key_in, read_keys
 from engine.runtime.serve.logs import start_logs
+from engine.runtime.serve.predictions.keep import keep
+from engine.runtime.serve.predictions.log import Log, open_log
+from engine.runtime.serve.predictions.settings import PredictionLog
 from engine.runtime.serve.settings import Settings
+from engine.runtime.serve.sockets import address
+from engine.runtime.serve.tls import open_tls
+
+if TYPE_CHECKING:
+    from engine.runtime.serve.rpc.server import Running
 
 Load = Callable[[Config, str | None], Pipeline]
 """Makes a pipeline of a composed config and the folder of a bundle's version, which it checks."""
@@ -53,6 +63,7 @@ class Begin:
     config : Config
     folder : str or None
         The version's.
+    predictions : PredictionLog
     trial : bool
         Only see whether the version can be taken, then end.
     early : bool
@@ -64,6 +75,7 @@ class Begin:
     settings: Settings
     config: Config
     folder: str | None
+    predictions: PredictionLog
     trial: bool = False
     early: bool = False
 
@@ -83,7 +95,14 @@ def run_worker(descriptor: int, load: Load) -> int:
     said = channel.receive()
     if said is None:
         return 0
-    begin = Begin(**{**said, "settings": Settings(**said["settings"]), "config": _config(said["config"])})
+    begin = Begin(
+        **{
+            **said,
+            "settings": Settings(**said["settings"]),
+            "config": _config(said["config"]),
+            "predictions": _predictions(said["predictions"]),
+        }
+    )
     if begin.trial:
         return _try(channel, begin, load)
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -98,10 +117,16 @@ def _config(said: dict[str, Any]) -> Config:
     )
 
 
-def loaded(load: Load, config: Config, folder: str | None) -> tuple[Pipeline | None, str, int]:
+def _predictions(said: dict[str, Any]) -> PredictionLog:
+    return PredictionLog(**{**said, "omit": tuple(said["omit"]), "hash": tuple(said["hash"])})
+
+
+def loaded(begin: Begin, load: Load, config: Config, folder: str | None) -> tuple[Pipeline | None, str, int]:
     """A version that is warm, or why it can't be, and the exit code that goes with it."""
     try:
         pipeline = load(config, folder)
+        if begin.predictions.path is not None:
+            begin.predictions.check([*dict.fromkeys((*pipeline.inputs, *pipeline.outputs))])
         warm(pipeline)
     except EngineError as error:
         return None, str(error), error.exit_code
@@ -115,7 +140,7 @@ def loaded(load: Load, config: Config, folder: str | None) -> tuple[Pipeline | N
 def _try(channel: Channel, begin: Begin, load: Load) -> int:
     with contextlib.suppress(OSError):
         os.nice(5)  # the others answer meanwhile
-    pipeline, why, _ = loaded(load, begin.config, begin.folder)
+    pipeline, why, _ = loaded(begin, load, begin.config, begin.folder)
     channel.send({"kind": "tried", "why": why, "version": pipeline.version if pipeline else ""})
     return 0
 
@@ -144,10 +169,15 @@ class _Worker:
         published = self._board.read(begin.place)
         if published is not None:  # the worker before this one
             self._counts.restore(published)
-        self._holder = Holder(self._counts)
+        self._holder = Holder(self._counts, settings.model_name)
         self._pool = ThreadPoolExecutor(settings.threads, "answer")
+        self._keys = None if settings.keys is None else read_keys(Path(settings.keys))
+        self._tls = open_tls(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+        self._predictions: Log | None = None
+        self._grpc: Running | None = None
         routes = build_routes(settings, self._holder, self._metrics)
         self._app = App(settings, self._holder, self._counts, routes, self._pool, self._log, begin.place)
+        self._app.allowed = None if self._keys is None else self._allowed
         self._server = self._http()
         self._app.tasks = self._server.server_state.tasks
         self._stop = asyncio.Event()
@@ -156,7 +186,7 @@ class _Worker:
         self._cpu_before = self._counts.totals.get(("cpu_seconds", (str(begin.place),)), 0.0)
 
     async def run(self) -> int:
-        loop = asyncio.get_running_loop()
+        loop = self._server_loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         self._channel.end.setblocking(False)
         loop.add_reader(self._channel.end, self._told)
@@ -184,7 +214,11 @@ class _Worker:
             self._log.info("draining", seconds=self._settings.grace_seconds)
             await asyncio.sleep(self._settings.grace_seconds)
         self._server.should_exit = True
+        if self._grpc is not None:
+            await self._grpc.stop(self._settings.drain_seconds)
         await serving
+        if self._predictions is not None:
+            await asyncio.to_thread(self._predictions.close, self._settings.drain_seconds)
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._log.info("stopped")
 
@@ -203,6 +237,8 @@ class _Worker:
             timeout_graceful_shutdown=settings.drain_seconds,  # type: ignore[arg-type]
         )
         config.load()
+        if self._tls is not None:
+            config.ssl = self._tls.for_http()
         return _Server(config)
 
     def _told(self) -> None:
@@ -215,14 +251,29 @@ class _Worker:
         for message in messages:
             if message["kind"] == "load":
                 self._begin_loading(_config(message["config"]), message["folder"], first=False)
+            elif message["kind"] == "keys":
+                self._read_keys()
             elif message["kind"] == "drain":
                 self._stop.set()
+
+    def _allowed(self, headers: list[tuple[bytes, bytes]]) -> bool:
+        key = key_in(headers)
+        return key is not None and self._keys is not None and self._keys.name_of(key) is not None
+
+    def _read_keys(self) -> None:
+        """Read the file of keys again; one that is damaged changes nothing."""
+        if self._settings.keys is None:
+            return
+        try:
+            self._keys = read_keys(Path(self._settings.keys))
+        except EngineError as error:
+            self._log.error("the keys can't be read; those before go on", why=str(error))
 
     def _begin_loading(self, config: Config, folder: str | None, *, first: bool) -> None:
         loop = asyncio.get_running_loop()
 
         def work() -> None:
-            result = loaded(self._load, config, folder)
+            result = loaded(self._begin, self._load, config, folder)
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(partial(self._take, first=first), *result)
 
@@ -235,13 +286,92 @@ class _Worker:
                 self._code = code
                 self._stop.set()
             return
+        try:
+            self._log_predictions(pipeline)
+        except EngineError as error:
+            self._take(None, str(error), error.exit_code, first=first)
+            return
         self._holder.swap(pipeline)
-        if first:
-            self._serve()
-            gc.collect()
-            gc.freeze()  # what was made for good is never looked through again
+        if not first:
+            self._publish()
+            self._channel.send({"kind": "serves", "version": pipeline.version, "first": False})
+            return
+        gc.collect()
+        gc.freeze()  # what was made for good is never looked through again
+        self._opening = asyncio.get_running_loop().create_task(self._open(pipeline.version))
+
+    async def _open(self, version: str) -> None:
+        """Take requests: the first version is here."""
+        try:
+            await self._serve_grpc()
+        except EngineError as error:
+            self._take(None, str(error), error.exit_code, first=True)
+            return
+        self._serve()
+        while not self._server.started and not self._stop.is_set():
+            await asyncio.sleep(0.005)
         self._publish()
-        self._channel.send({"kind": "serves", "version": pipeline.version, "first": first})
+        self._channel.send({"kind": "serves", "version": version, "first": True})
+
+    def _log_predictions(self, pipeline: Pipeline) -> None:
+        inputs, outputs = pipeline.inputs, pipeline.outputs
+        if self._predictions is not None:
+            self._predictions.begin(pipeline.version, inputs, outputs)
+            return
+        self._predictions = open_log(
+            self._begin.predictions,
+            pipeline.version,
+            inputs,
+            outputs,
+            self._begin.place,
+            self._logged,
+            lambda event, known: self._log.warning(event, **known),
+        )
+        if self._predictions is not None:
+            self._app.keep = partial(keep, self._predictions)
+
+    def _logged(self, outcome: str, rows: int) -> None:
+        """Called by the log's thread: counts belong to this one's."""
+        loop = self._server_loop
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._counts.add, "predictions_logged", (outcome,), rows)
+
+    async def _serve_grpc(self) -> None:
+        if len(self._channel.files) < 3:
+            return
+        # not without need: it takes a while to import
+        from engine.runtime.serve.rpc.host import Host
+        from engine.runtime.serve.rpc.server import start_server
+
+        settings = self._settings
+        reserved = socket.socket(fileno=self._channel.files[2])
+        loop = asyncio.get_running_loop()
+        host = Host(
+            live=lambda: self._holder.live,
+            is_ready=lambda: self._holder.ready,
+            allowed=(lambda _: True) if self._keys is None else self._allowed,
+            observe=self._observe,
+            heavy=lambda work: loop.run_in_executor(self._pool, work),
+            keep=self._app.keep,
+        )
+        self._grpc = await start_server(
+            address(reserved),
+            host,
+            credentials=None if self._tls is None else self._tls.for_grpc(),
+            most_bytes=settings.max_body,
+            most_rows=settings.max_rows,
+            most_calls=settings.max_in_flight,
+        )
+        reserved.close()
+
+    def _observe(self, method: str, code: str, seconds: float) -> None:
+        label = f"grpc/{method}"
+        self._counts.add("requests", (label, code))
+        self._counts.histogram("request_seconds", (label,)).add(seconds)
+        if self._holder.watch is not None and self._holder.watch.full:
+            self._holder.watch.flush()
+        if self._settings.access_log:
+            self._log.info("request", route=label, status=code, seconds=round(seconds, 6))
 
     async def _tick(self) -> None:
         """What is done every second."""

@@ -80,7 +80,7 @@ class Served:
     ready: bool = True
     key: bytes | None = None
     seen: list[tuple[str, str, float]] = field(default_factory=list)
-    answered: Callable[[Call], None] | None = None
+    keep: Callable[[str, Call], None] | None = None
     threads: set[str] = field(default_factory=set)
     hold: threading.Event = field(default_factory=threading.Event)
     waiting: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
@@ -108,7 +108,7 @@ class Served:
             allowed=self._allowed,
             observe=lambda *call: self.seen.append(call),
             heavy=self._heavy,
-            answered=self.answered,
+            keep=self.keep,
         )
 
     def _allowed(self, headers: Headers) -> bool:

@@ -358,7 +358,7 @@ def test_every_call_is_observed(served: Served) -> None:
 
 def test_what_was_answered_is_told(served: Served) -> None:
     told: list[Call] = []
-    served.answered = told.append
+    served.keep = lambda protocol, call: told.append(call) if protocol == "grpc" else None
     with client.InferenceServerClient(served.start()) as asking:
         asking.infer("sums", wire.raw(SMALL), headers={"x-request-id": "7"})
         asking.infer("sums", wire.raw(BIG))
@@ -378,11 +378,11 @@ def test_what_was_answered_is_told(served: Served) -> None:
 def test_an_answer_that_cannot_be_noted_is_given(
     serve: Any, pipeline: Pipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(call: Call) -> None:
+    def fail(protocol: str, call: Call) -> None:
         raise OSError("the disk is full")
 
     served: Served = serve(pipeline)
-    served.answered = fail
+    served.keep = fail
     with client.InferenceServerClient(served.start()) as asking:
         assert asking.infer("sums", wire.raw(SMALL)).as_numpy("sum") == [0.1 + 0.2]
     assert "the disk is full" in caplog.text

@@ -41,8 +41,9 @@ class Host:
         ``"INVALID_ARGUMENT"`` and 0.002.
     heavy : callable
         ``await heavy(work)`` runs it in a thread.
-    answered : callable, optional
-        Is told every inference that was answered: its ``times``, and its ``rows`` or its ``table``.
+    keep : callable, optional
+        ``keep("grpc", call)`` of every inference that was answered: its ``times``, and its ``rows`` or its
+        ``table``.
     """
 
     live: Callable[[], Live | None]
@@ -50,4 +51,4 @@ class Host:
     allowed: Callable[[Headers], bool]
     observe: Callable[[str, str, float], None]
     heavy: Heavy
-    answered: Callable[[Call], None] | None = None
+    keep: Callable[[str, Call], None] | None = None

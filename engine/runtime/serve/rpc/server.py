@@ -10,6 +10,8 @@ from engine.runtime.serve.rpc.host import Host
 from engine.runtime.serve.rpc.running import Running
 from engine.runtime.serve.rpc.service import Service
 
+__all__ = ["Running", "start_server"]
+
 _SPARE = 64
 """Calls beyond the most that infer: whether a server lives can be asked while it is busy."""
 

@@ -155,17 +155,17 @@ class Service:
             answer = work() if len(call.body) <= SMALL else await self._host.heavy(work)
         finally:
             self._under_way -= 1
-        self._tell(call)
+        self._keep(call)
         return answer
 
     def _is_ready(self, live: Live | None) -> bool:
         return live is not None and self._host.is_ready()
 
-    def _tell(self, call: Call) -> None:
-        if self._host.answered is None:
+    def _keep(self, call: Call) -> None:
+        if self._host.keep is None:
             return
         try:
-            self._host.answered(call)
+            self._host.keep("grpc", call)
         except Exception:  # the answer is there
             _LOGGER.exception("an inference can't be noted")
 
