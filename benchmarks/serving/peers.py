@@ -132,8 +132,10 @@ def _fastapi(case: Case, where: Path) -> Peer:
 
 
 def _mlserver(name: str, case: Case, folder: Path, where: Path) -> Peer:
-    # it speaks HTTP by h11 if httptools isn't there, and reads no model of a later XGBoost than its own
-    wanted = ["mlserver==1.7.*", "mlserver-xgboost==1.7.*", "httptools", f"xgboost=={version('xgboost')}"]
+    # it speaks HTTP by h11 if httptools isn't there, its workers want a loop that a later uvloop doesn't make,
+    # and it reads no model of a later XGBoost than its own
+    wanted = ["mlserver==1.7.*", "mlserver-xgboost==1.7.*", "httptools", "uvloop<0.22"]
+    wanted.append(f"xgboost=={version('xgboost')}")
     python = environment(where, wanted)
     found = versions(python, ["mlserver", "xgboost", "uvicorn", "httptools", "uvloop"])
     port, grpc = free_port(), free_port()
