@@ -27,7 +27,7 @@ from benchmarks.serving.case import MANY, make_case
 from benchmarks.serving.load import need_tools
 from benchmarks.serving.peers import NAMES, Peer, make_peer
 from benchmarks.serving.report import lines_of_many, lines_of_ones, lines_of_ratios, ratios
-from benchmarks.serving.server import Server, running
+from benchmarks.serving.server import Running, Server, running
 from benchmarks.serving.turns import compare, in_turn
 
 _PACKAGES = ("uvicorn", "uvloop", "httptools", "msgspec", "xgboost", "numba", "numpy", "pyarrow")
@@ -38,8 +38,8 @@ def seconds_to_start(server: Server, times: int) -> float:
     """The median from the command to ready; the caches are warm, the core isn't chosen."""
     taken = []
     for _ in range(times):
-        with running(server) as seconds:
-            taken.append(seconds)
+        with running(server) as started:
+            taken.append(started.seconds)
     return statistics.median(taken)
 
 
@@ -47,18 +47,19 @@ def measure(peers: Sequence[Peer], given: argparse.Namespace, folder: Path) -> d
     """What the arguments ask for; printed as it comes."""
     server_core, client_core = sorted(os.sched_getaffinity(0))[:2]
     found: dict[str, Any] = {}
+    started: dict[str, Running] = {}
     with contextlib.ExitStack() as stack:
         for peer in peers:
             print(f"starting {peer.server.name} {f'({peer.versions})' if peer.versions else ''}", flush=True)
-            stack.enter_context(running(peer.server, server_core))
+            started[peer.server.name] = stack.enter_context(running(peer.server, server_core))
         ones = [way for peer in peers for way in peer.one if "one" in given.what]
         many = [way for peer in peers for way in peer.many if "many" in given.what]
         compare([*ones, *many])
         if ones:
-            found["one row"] = in_turn(ones, folder, given.repeats, given.seconds, client_core)
+            found["one row"] = in_turn(ones, started, folder, given.repeats, given.seconds, client_core)
             print("\n".join(["", *lines_of_ones(found["one row"])]), flush=True)
         if many:
-            found[f"{MANY} rows"] = in_turn(many, folder, given.repeats, given.seconds, client_core)
+            found[f"{MANY} rows"] = in_turn(many, started, folder, given.repeats, given.seconds, client_core)
             print("\n".join(["", *lines_of_many(found[f"{MANY} rows"], MANY)]), flush=True)
     engine = [peer.server for peer in peers if peer.server.name == "engine"]
     if "start" in given.what and engine:

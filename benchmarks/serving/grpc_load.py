@@ -57,7 +57,14 @@ def main() -> None:
             before = now
     p99 = sorted(taken)[int(0.99 * len(taken))]
     print(
-        json.dumps({"per_second": len(taken) / (before - start), "p50": statistics.median(taken), "p99": p99})
+        json.dumps(
+            {
+                "requests": len(taken),
+                "per_second": len(taken) / (before - start),
+                "p50": statistics.median(taken),
+                "p99": p99,
+            }
+        )
     )
 
 

@@ -17,12 +17,14 @@ class Load:
 
     Parameters
     ----------
+    requests : int
     per_second : float
         Requests answered a second.
     p50, p99 : float
         µs from a request to its answer.
     """
 
+    requests: int
     per_second: float
     p50: float
     p99: float
@@ -60,4 +62,4 @@ def run_wrk(requests: Path, port: int, connections: int, seconds: float, core: i
     found = json.loads(ran.stdout.strip().rpartition("\n")[2])
     if found["refused"] or found["broken"] or not found["requests"]:
         raise SystemExit(f"port {port}, {connections} connections: not every request was answered: {found}")
-    return Load(found["requests"] / found["seconds"], found["p50"], found["p99"])
+    return Load(found["requests"], found["requests"] / found["seconds"], found["p50"], found["p99"])

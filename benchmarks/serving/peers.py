@@ -30,7 +30,7 @@ class Way:
 
     Parameters
     ----------
-    name : str
+    name, server : str
     port : int
     requests : tuple of Request
         Asked in turn.
@@ -41,6 +41,7 @@ class Way:
     """
 
     name: str
+    server: str
     port: int
     requests: tuple[Request, ...]
     check: Callable[[Sequence[Reply]], str]
@@ -92,7 +93,7 @@ def _echo(name: str, case: Case, folder: Path) -> Peer:
     app = {"echo": "same", "echo-json": "decoded"}[name]
     server = _uvicorn(name, sys.executable, f"benchmarks.serving.echo_app:{app}", folder, "--lifespan", "off")
     check = _sent if app == "same" else _answers
-    return Peer(server, (Way(name, server.port, _each(case, "/"), check(case.ones.json)),))
+    return Peer(server, (Way(name, name, server.port, _each(case, "/"), check(case.ones.json)),))
 
 
 def _engine(name: str, case: Case, folder: Path, engine: Sequence[str]) -> Peer:
@@ -107,16 +108,16 @@ def _engine(name: str, case: Case, folder: Path, engine: Sequence[str]) -> Peer:
     if grpc is not None:
         asked = (oip.as_grpc(model, tensors, "score"),)
         return Peer(
-            server, many=(Way("engine, gRPC", grpc, asked, _scores(scores, oip.grpc_scores_of), True),)
+            server, many=(Way("engine, gRPC", name, grpc, asked, _scores(scores, oip.grpc_scores_of), True),)
         )
     array = Request("/predict", _json(case.many.json))
     return Peer(
         server,
-        (Way(name, port, _each(case, "/predict"), _answers(case.ones.answers)),),
+        (Way(name, name, port, _each(case, "/predict"), _answers(case.ones.answers)),),
         (
-            Way("engine, OIP binary", port, (oip.as_binary(model, tensors, "score"),), _scores(scores)),
-            Way("engine, OIP JSON", port, (oip.as_json(model, tensors, "score"),), _scores(scores)),
-            Way("engine, /predict", port, (array,), _answers([case.many.answers])),
+            Way("engine, OIP binary", name, port, (oip.as_binary(model, tensors, "score"),), _scores(scores)),
+            Way("engine, OIP JSON", name, port, (oip.as_json(model, tensors, "score"),), _scores(scores)),
+            Way("engine, /predict", name, port, (array,), _answers([case.many.answers])),
         ),
     )
 
@@ -128,12 +129,16 @@ def _fastapi(case: Case, where: Path) -> Peer:
     server = _uvicorn("fastapi", python, app, case.twin, "--factory")
     found = versions(python, ["fastapi", "pydantic", "scikit-learn", "xgboost", "uvicorn"])
     check = _answers(case.ones.answers, _TOLERANCE)
-    return Peer(server, (Way("fastapi", server.port, _each(case, "/predict"), check),), versions=_said(found))
+    return Peer(
+        server,
+        (Way("fastapi", "fastapi", server.port, _each(case, "/predict"), check),),
+        versions=_said(found),
+    )
 
 
 def _mlserver(name: str, case: Case, folder: Path, where: Path) -> Peer:
-    # it speaks HTTP by h11 if httptools isn't there, its workers want a loop that a later uvloop doesn't make,
-    # and it reads no model of a later XGBoost than its own
+    # it speaks HTTP by h11 if httptools isn't there, its workers want a loop that a later uvloop doesn't
+    # make, and it reads no model of a later XGBoost than its own
     wanted = ["mlserver==1.7.*", "mlserver-xgboost==1.7.*", "httptools", "uvloop<0.22"]
     wanted.append(f"xgboost=={version('xgboost')}")
     python = environment(where, wanted)
@@ -166,11 +171,12 @@ def _mlserver(name: str, case: Case, folder: Path, where: Path) -> Peer:
     scores = case.many.scores
     return Peer(
         server,
-        (Way(name, port, ones, _scores(case.ones.scores)),),
+        (Way(name, name, port, ones, _scores(case.ones.scores)),),
         (
-            Way(f"{name}, OIP JSON", port, (oip.as_json(_MODEL, tensors, "predict"),), _scores(scores)),
+            Way(f"{name}, OIP JSON", name, port, (oip.as_json(_MODEL, tensors, "predict"),), _scores(scores)),
             Way(
                 f"{name}, gRPC",
+                name,
                 grpc,
                 (oip.as_grpc(_MODEL, tensors, "predict"),),
                 _scores(scores, oip.grpc_scores_of),

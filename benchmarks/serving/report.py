@@ -8,6 +8,7 @@ from typing import Any
 Found = Mapping[str, Mapping[str, float]]
 
 _ENGINE_MANY = "engine, OIP binary"
+_RATIOS = {"requests/s": "requests/s, 16", "p50": "p50, 1", "processor": "processor, 16"}
 _WANTED = {
     "requests/s, engine / echo": (">=", 0.6),
     "p50, engine / echo": ("<=", 1.5),
@@ -20,12 +21,12 @@ def lines_of_ones(found: Found) -> list[str]:
     """One row a request."""
     lines = [
         "one row a request; µs",
-        "| | requests/s, 16 connections | p50, 16 | p99, 16 | p50, 1 connection | p99, 1 |",
-        "|---|---|---|---|---|---|",
+        "| | requests/s, 16 connections | p50, 16 | p99, 16 | processor, 16 | p50, 1 connection | p99, 1 |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, of in found.items():
-        cells = (of["requests/s, 16"], of["p50, 16"], of["p99, 16"], of["p50, 1"], of["p99, 1"])
-        lines.append(f"| {name} | " + " | ".join(f"{cell:,.0f}" for cell in cells) + " |")
+        keys = ("requests/s, 16", "p50, 16", "p99, 16", "processor, 16", "p50, 1", "p99, 1")
+        lines.append(f"| {name} | " + " | ".join(f"{of[key]:,.0f}" for key in keys) + " |")
     return lines
 
 
@@ -33,13 +34,13 @@ def lines_of_many(found: Found, rows: int) -> list[str]:
     """Many rows a request; gRPC has one connection only."""
     lines = [
         f"{rows:,} rows a request; ms",
-        "| | rows/s, 16 connections | rows/s, 1 connection | p50, 1 | p99, 1 |",
-        "|---|---|---|---|---|",
+        "| | rows/s, 16 connections | rows/s, 1 connection | p50, 1 | p99, 1 | processor, 1 |",
+        "|---|---|---|---|---|---|",
     ]
     for name, of in found.items():
         more = f"{of['requests/s, 16'] * rows:,.0f}" if "requests/s, 16" in of else ""
-        one = f"{of['requests/s, 1'] * rows:,.0f} | {of['p50, 1'] / 1e3:,.2f} | {of['p99, 1'] / 1e3:,.2f}"
-        lines.append(f"| {name} | {more} | {one} |")
+        taken = " | ".join(f"{of[key] / 1e3:,.2f}" for key in ("p50, 1", "p99, 1", "processor, 1"))
+        lines.append(f"| {name} | {more} | {of['requests/s, 1'] * rows:,.0f} | {taken} |")
     return lines
 
 
@@ -49,7 +50,7 @@ def ratios(found: Mapping[str, Any]) -> dict[str, float]:
     one = found.get("one row", {})
     for name in one if "engine" in one else ():
         if name != "engine":
-            for what, key in (("requests/s", "requests/s, 16"), ("p50", "p50, 1")):
+            for what, key in _RATIOS.items():
                 ratio[f"{what}, engine / {name}"] = one["engine"][key] / one[name][key]
     for of in (found[key] for key in found if key.endswith(" rows")):
         for name in of if _ENGINE_MANY in of else ():

@@ -49,9 +49,36 @@ def free_port() -> int:
     return port
 
 
+@dataclass(frozen=True)
+class Running:
+    """A server that is ready.
+
+    Parameters
+    ----------
+    session : int
+        The session of its processes.
+    seconds : float
+        It took to be ready.
+    """
+
+    session: int
+    seconds: float
+
+    def busy(self) -> float:
+        """Seconds of processor time that its processes have used until now."""
+        ticks = 0
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                # after the name, which may hold anything: state, parent, group, session; see proc(5)
+                fields = path.read_text().rpartition(")")[2].split()
+                if int(fields[3]) == self.session:
+                    ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+
 @contextlib.contextmanager
-def running(server: Server, core: int | None = None) -> Iterator[float]:
-    """A server that is ready, on one core or wherever it likes; gives the seconds it took to be ready.
+def running(server: Server, core: int | None = None) -> Iterator[Running]:
+    """A server that is ready, on one core or wherever it likes.
 
     Raises
     ------
@@ -80,7 +107,7 @@ def running(server: Server, core: int | None = None) -> Iterator[float]:
                 last = log.read_text(errors="replace")[-2000:]
                 raise SystemExit(f"{server.name} isn't ready: {' '.join(server.command)}\n{last}")
             time.sleep(0.005)
-        yield time.perf_counter() - start
+        yield Running(process.pid, time.perf_counter() - start)
     finally:
         _stop(process)
 

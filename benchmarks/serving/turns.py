@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.serving import grpc_load
 from benchmarks.serving.load import Load, run_wrk
 from benchmarks.serving.peers import Way
 from benchmarks.serving.request import Reply, ask, write
+from benchmarks.serving.server import Running
 
 CONNECTIONS = (1, 16)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was measured once; ``busy`` is the server's processor time a request, in µs."""
+
+    connections: int
+    load: Load
+    busy: float
+
 
 Found = dict[str, dict[str, float]]
 
@@ -35,9 +47,19 @@ def _ask(way: Way) -> list[Reply]:
     return ask(way.port, way.requests)
 
 
-def in_turn(ways: Sequence[Way], folder: Path, repeats: int, seconds: int, core: int) -> Found:
-    """Medians of requests a second and of latencies in µs, by way; gRPC on one connection only."""
-    taken: dict[str, list[tuple[int, Load]]] = {way.name: [] for way in ways}
+def in_turn(
+    ways: Sequence[Way],
+    servers: Mapping[str, Running],
+    folder: Path,
+    repeats: int,
+    seconds: int,
+    core: int,
+) -> Found:
+    """Medians of requests a second, of latencies and of processor time a request in µs, by way.
+
+    gRPC has one connection only.
+    """
+    taken: dict[str, list[Run]] = {way.name: [] for way in ways}
     for number, way in enumerate(ways):
         path = folder / f"{number}.requests"
         if way.grpc:
@@ -50,9 +72,11 @@ def in_turn(ways: Sequence[Way], folder: Path, repeats: int, seconds: int, core:
     for _ in range(repeats):
         for number, way in enumerate(ways):
             for connections in CONNECTIONS[: 1 if way.grpc else None]:
+                before = servers[way.server].busy()
                 load = _run(way, folder / f"{number}.requests", connections, seconds, core)
-                taken[way.name].append((connections, load))
-    return {name: _medians(loads) for name, loads in taken.items()}
+                busy = (servers[way.server].busy() - before) / load.requests * 1e6
+                taken[way.name].append(Run(connections, load, busy))
+    return {name: _medians(runs) for name, runs in taken.items()}
 
 
 def _run(way: Way, requests: Path, connections: int, seconds: int, core: int) -> Load:
@@ -61,14 +85,15 @@ def _run(way: Way, requests: Path, connections: int, seconds: int, core: int) ->
     return run_wrk(requests, way.port, connections, seconds, core)
 
 
-def _medians(loads: Sequence[tuple[int, Load]]) -> dict[str, float]:
+def _medians(runs: Sequence[Run]) -> dict[str, float]:
     found: dict[str, float] = {}
-    for connections in sorted({number for number, _ in loads}):
-        these = [load for number, load in loads if number == connections]
+    for connections in sorted({run.connections for run in runs}):
+        these = [run for run in runs if run.connections == connections]
         for what, values in (
-            ("requests/s", [load.per_second for load in these]),
-            ("p50", [load.p50 for load in these]),
-            ("p99", [load.p99 for load in these]),
+            ("requests/s", [run.load.per_second for run in these]),
+            ("p50", [run.load.p50 for run in these]),
+            ("p99", [run.load.p99 for run in these]),
+            ("processor", [run.busy for run in these]),
         ):
             found[f"{what}, {connections}"] = statistics.median(values)
     return found
