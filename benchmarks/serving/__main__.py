@@ -4,8 +4,9 @@
 
 The flights' pipeline. Every server runs on one core, the load generator (wrk) on another. Peers are a bare
 echo on the same stack, FastAPI with scikit-learn and XGBoost, and MLServer with the trees alone, on features
-that were prepared before; their environments are made below ``--peers``. Answers are compared before anything
-is measured; numbers are medians of runs in turn.
+that were prepared before (``mlserver``: in its own process; ``mlserver-1``: in one worker process, as is its
+default); their environments are made below ``--peers``. Answers are compared before anything is measured;
+numbers are medians of runs in turn. Processor time is a server's own, and what other jobs disturb least.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from benchmarks.serving.server import Running, Server, running
 from benchmarks.serving.turns import compare, in_turn
 
 _PACKAGES = ("uvicorn", "uvloop", "httptools", "msgspec", "xgboost", "numba", "numpy", "pyarrow")
+_QUIET = 0.5
 _WHAT = ("one", "many", "start")
 
 
@@ -100,8 +102,10 @@ def main() -> None:
     need_tools()
     if len(os.sched_getaffinity(0)) < 2:
         raise SystemExit("the benchmark needs two cores: one for a server, one for the load generator")
-    on = machine(*_PACKAGES)
+    on = machine(*_PACKAGES) | {"load": f"{os.getloadavg()[0]:.2f}"}
     print(", ".join(f"{name} {value}" for name, value in on.items()), flush=True)
+    if os.getloadavg()[0] > _QUIET:
+        print("other jobs run on this machine, and disturb", flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         case = make_case(folder)
