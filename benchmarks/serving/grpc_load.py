@@ -31,7 +31,7 @@ def ask(port: int, request: Request) -> Reply:
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             return Reply(200, {}, channel.unary_unary(request.path)(request.body, timeout=60))
     except grpc.RpcError as error:
-        raise SystemExit(f"port {port}: {error}") from None
+        raise SystemExit(f"gRPC, port {port}: {error.code().name}: {error.details()}") from None
 
 
 def run(body: Path, port: int, seconds: float, core: int) -> Load:
