@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from time import perf_counter
 from typing import Any, TypeAlias
@@ -86,6 +87,8 @@ class App:
         except Gone:
             self.counts.add("refused_requests", ("gone",))
             return
+        except asyncio.CancelledError:  # `server.drain_seconds` are over
+            answer = Refusal(503, "the server stops", "stopping", "", _LATER).answer()
         except Exception:
             self.log.exception("a request failed", path=path, request=name, version=live and live.version)
             answer = Refusal(500, "the server failed; its log says why", "internal").answer()
@@ -98,11 +101,12 @@ class App:
         ]
         if live is not None:
             sent.append((b"engine-version", live.version.encode()))
-        if self.holder.draining:
+        if self.holder.draining or (answer.status >= 400 and b"expect" in headers):
+            # who waited for 100 Continue may keep its body, and what it sent next would be taken for it
             sent.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": answer.status, "headers": sent})
         await send({"type": "http.response.body", "body": body})
-        self._count(route, answer.status, perf_counter() - began, name)
+        self._count(route, answer.status, perf_counter() - began, call)
 
     async def _answer(
         self, scope: _Scope, route: Route | None, headers: dict[bytes, bytes], receive: _Receive, call: Call
@@ -128,13 +132,12 @@ class App:
             self.counts.add("refused_requests", ("busy",))
             raise Refusal(429, "the server has its hands full; ask again", "busy", "", _LATER)
         call.body = await read_body(receive, headers.get(b"content-length"), settings.max_body)
-        encoding = headers.get(b"content-encoding")
-        if encoding is not None:
-            call.body = unpack(call.body, encoding, settings.max_body)
-        if len(call.body) > _HEAVY:
-            answer = await asyncio.get_running_loop().run_in_executor(self.pool, route.handler, call)
+        encoding, accepts = headers.get(b"content-encoding"), headers.get(b"accept-encoding")
+        work = partial(self._work, route, call, encoding, accepts)
+        if encoding is not None or len(call.body) > _HEAVY:
+            answer = await asyncio.get_running_loop().run_in_executor(self.pool, work)
         else:
-            answer = route.handler(call)
+            answer = work()
         if call.times is not None:
             for stage, seconds in zip(_STAGES, call.times, strict=True):
                 self.counts.histogram("stage_seconds", stage).add(seconds)
@@ -143,7 +146,13 @@ class App:
         watch = self.holder.watch
         if watch is not None and watch.full:
             watch.flush()
-        accepts = headers.get(b"accept-encoding")
+        return answer
+
+    def _work(self, route: Route, call: Call, encoding: bytes | None, accepts: bytes | None) -> Answer:
+        """From a body, as sent, to an answer, as sent."""
+        if encoding is not None:
+            call.body = unpack(call.body, encoding, self.settings.max_body)
+        answer = route.handler(call)
         if accepts is not None and len(answer.body) >= _PACKED:
             packed = pack(answer.body, accepts)
             if packed is not None:
@@ -152,12 +161,15 @@ class App:
                 answer.headers.append((b"vary", b"accept-encoding"))
         return answer
 
-    def _count(self, route: Route | None, status: int, seconds: float, name: str) -> None:
+    def _count(self, route: Route | None, status: int, seconds: float, call: Call) -> None:
         label = "other" if route is None else route.name
         self.counts.add("requests", (label, str(status)))
         self.counts.histogram("request_seconds", (label,)).add(seconds)
         if self.settings.access_log:
-            self.log.info("request", route=label, status=status, seconds=round(seconds, 6), request=name)
+            version = call.live and call.live.version
+            self.log.info(
+                "request", route=label, status=status, seconds=round(seconds, 6), request=call.id, version=version
+            )
 
 
 _STAGES = (("parse",), ("score",), ("encode",))

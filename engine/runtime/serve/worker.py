@@ -224,7 +224,8 @@ class _Worker:
 
     def _http(self) -> _Server:
         settings = self._settings
-        connection = type("_Connection", (Connection,), {"most": settings.max_connections})
+        about = {"most": settings.max_connections, "count": staticmethod(self._refused)}
+        connection = type("_Connection", (Connection,), about)
         config = uvicorn.Config(
             self._app,
             http=connection,
@@ -396,6 +397,9 @@ class _Worker:
             self._board.publish(self._begin.place, self._counts.plain())
         except ValueError as error:
             self._log.error("the counts can't be published", why=str(error))
+
+    def _refused(self, reason: str) -> None:
+        self._counts.add("refused_requests", (reason,))
 
     def _metrics(self, accept: str) -> tuple[bytes, bytes]:
         self._publish()

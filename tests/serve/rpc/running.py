@@ -19,6 +19,7 @@ from engine.answer.live import Live
 from engine.api import build, fit
 from engine.config.config import Config
 from engine.pipeline import Pipeline
+from engine.runtime.serve.call import Call
 from engine.runtime.serve.rpc.host import Headers, Host
 from engine.runtime.serve.rpc.server import Running, start_server
 
@@ -79,6 +80,7 @@ class Served:
     ready: bool = True
     key: bytes | None = None
     seen: list[tuple[str, str, float]] = field(default_factory=list)
+    keep: Callable[[str, Call], None] | None = None
     threads: set[str] = field(default_factory=set)
     hold: threading.Event = field(default_factory=threading.Event)
     waiting: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
@@ -106,6 +108,7 @@ class Served:
             allowed=self._allowed,
             observe=lambda *call: self.seen.append(call),
             heavy=self._heavy,
+            keep=self.keep,
         )
 
     def _allowed(self, headers: Headers) -> bool:

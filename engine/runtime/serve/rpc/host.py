@@ -42,7 +42,8 @@ class Host:
     heavy : callable
         ``await heavy(work)`` runs it in a thread.
     keep : callable, optional
-        ``keep(protocol, call)``: note what was asked and answered.
+        ``keep("grpc", call)`` of every inference that was answered: its ``times``, and its ``rows`` or its
+        ``table``.
     """
 
     live: Callable[[], Live | None]

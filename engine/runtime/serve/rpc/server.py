@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import grpc
 import grpc.aio
 
 from engine.errors import UserError
 from engine.runtime.serve.rpc.host import Host
+from engine.runtime.serve.rpc.running import Running
 from engine.runtime.serve.rpc.service import Service
+
+__all__ = ["Running", "start_server"]
 
 _SPARE = 64
 """Calls beyond the most that infer: whether a server lives can be asked while it is busy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A server that answers; made by `start_server`.
-
-    Parameters
-    ----------
-    port : int
-        Where it listens.
-    """
-
-    port: int
-    _server: Any
-
-    async def stop(self, grace: float) -> None:
-        """Take no more calls, and let those under way finish; after ``grace`` seconds they are given up."""
-        await self._server.stop(grace)
 
 
 async def start_server(
@@ -70,25 +52,29 @@ async def start_server(
     UserError
         Nothing can listen there.
     """
-    server = grpc.aio.server(
-        options=(
-            ("grpc.so_reuseport", int(reuse_port)),
-            ("grpc.max_receive_message_length", most_bytes),
-            ("grpc.max_send_message_length", -1),
-        ),
-        maximum_concurrent_rpcs=most_calls + _SPARE,
-    )
-    service = Service(host, most_rows=most_rows, most_calls=most_calls)
-    server.add_generic_rpc_handlers((service.handlers(),))
-    try:
-        if credentials is None:
-            port = server.add_insecure_port(address)
-        else:
-            port = server.add_secure_port(address, credentials)
-    except RuntimeError as error:
-        raise UserError(
-            f"server.grpc_port: nothing can listen at {address} ({error}); choose another port, or none: "
-            "server.grpc_port=null"
-        ) from None
+    handlers = Service(host, most_rows=most_rows, most_calls=most_calls).handlers()
+
+    def listen(address: str) -> tuple[grpc.aio.Server, int]:
+        server = grpc.aio.server(
+            options=(
+                ("grpc.so_reuseport", int(reuse_port)),
+                ("grpc.max_receive_message_length", most_bytes),
+                ("grpc.max_send_message_length", -1),
+            ),
+            maximum_concurrent_rpcs=most_calls + _SPARE,
+        )
+        server.add_generic_rpc_handlers((handlers,))
+        try:
+            if credentials is None:
+                return server, server.add_insecure_port(address)
+            return server, server.add_secure_port(address, credentials)
+        except RuntimeError as error:
+            raise UserError(
+                f"server.grpc_port: nothing can listen at {address} ({error}); choose another port, or none: "
+                "server.grpc_port=null"
+            ) from None
+
+    server, port = listen(address)
     await server.start()
-    return Running(port, server)
+    again = f"{address.rpartition(':')[0]}:{port}"
+    return Running(server, port, lambda: listen(again)[0])

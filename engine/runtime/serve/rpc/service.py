@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SMALL = 16 * 1024
 """Bytes of a request that is answered at once, on the event loop: another thread would cost more."""
 
-_Answerer: TypeAlias = Callable[[bytes, "Live | None", str], Awaitable[bytes]]
+_Answerer: TypeAlias = Callable[[Call], Awaitable[bytes]]
 _OPEN = ("ServerLive", "ServerReady")
 _SAFE = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 _LOGGER = logging.getLogger(__name__)
@@ -78,20 +78,21 @@ class Service:
 
     def _handler(self, name: str, answerer: _Answerer) -> Callable[[bytes, Any], Awaitable[bytes]]:
         host = self._host
-        is_open = name in _OPEN
+        is_open, path = name in _OPEN, f"/{messages.SERVICE}/{name}"
 
         async def handle(body: bytes, context: Any) -> bytes:
             began = perf_counter()
             code, text = StatusCode.INTERNAL, "the server failed; its log says why"
             try:
-                live = host.live()
                 headers = _headers(context.invocation_metadata())
-                context.set_trailing_metadata(_trailing(live, headers))
+                # calls that need a version find out whether there is one
+                call = Call(path, headers, body, host.live(), _id(headers))  # type: ignore[arg-type]
+                context.set_trailing_metadata(_trailing(call))
                 if not is_open and not host.allowed(headers):
                     raise Refusal(
                         401, "expected an API key: x-api-key: KEY, or authorization: Bearer KEY", "key"
                     )
-                answer = await answerer(body, live, _request(headers))
+                answer = await answerer(call)
                 code = StatusCode.OK
                 return answer
             except Refusal as refusal:
@@ -108,29 +109,29 @@ class Service:
 
         return handle
 
-    async def _server_live(self, body: bytes, live: Live | None, request: str) -> bytes:
+    async def _server_live(self, call: Call) -> bytes:
         return _written(messages.ServerLiveResponse(live=True))
 
-    async def _server_ready(self, body: bytes, live: Live | None, request: str) -> bytes:
-        return _written(messages.ServerReadyResponse(ready=live is not None and self._host.is_ready()))
+    async def _server_ready(self, call: Call) -> bytes:
+        return _written(messages.ServerReadyResponse(ready=self._is_ready(call.live)))
 
-    async def _model_ready(self, body: bytes, live: Live | None, request: str) -> bytes:
-        asked = _parsed(messages.ModelReadyRequest, body)
-        ready = live is not None and self._host.is_ready()
-        if ready and live is not None:
-            model.check_model(live, asked.name, asked.version)
+    async def _model_ready(self, call: Call) -> bytes:
+        asked = _parsed(messages.ModelReadyRequest, call.body)
+        ready = self._is_ready(call.live)
+        if ready:
+            model.check_model(call.live, asked.name, asked.version)
         return _written(messages.ModelReadyResponse(ready=ready))
 
-    async def _server_metadata(self, body: bytes, live: Live | None, request: str) -> bytes:
+    async def _server_metadata(self, call: Call) -> bytes:
         return _written(
             messages.ServerMetadataResponse(
                 name=model.SERVER, version=engine.__version__, extensions=model.EXTENSIONS
             )
         )
 
-    async def _model_metadata(self, body: bytes, live: Live | None, request: str) -> bytes:
-        asked = _parsed(messages.ModelMetadataRequest, body)
-        live = _there(live)
+    async def _model_metadata(self, call: Call) -> bytes:
+        asked = _parsed(messages.ModelMetadataRequest, call.body)
+        live = _there(call.live)
         model.check_model(live, asked.name, asked.version)
         made = messages.ModelMetadataResponse(name=live.name, versions=[live.version], platform=model.SERVER)
         for tensor in model.inputs(live.pipeline):
@@ -139,8 +140,8 @@ class Service:
             made.outputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
         return _written(made)
 
-    async def _model_infer(self, body: bytes, live: Live | None, request: str) -> bytes:
-        if not self._host.is_ready():
+    async def _model_infer(self, call: Call) -> bytes:
+        if not self._is_ready(call.live):
             raise _not_ready()
         if self._under_way >= self._most_calls:
             raise Refusal(
@@ -148,21 +149,36 @@ class Service:
                 f"{self._most_calls:,} requests are under way, which is the most; try again shortly",
                 "overload",
             )
-        call = Call("", [], body, _there(live), request)
         work = partial(_infer, call, self._most_rows)
         self._under_way += 1
         try:
-            answer = work() if len(body) <= SMALL else await self._host.heavy(work)
+            answer = work() if len(call.body) <= SMALL else await self._host.heavy(work)
         finally:
             self._under_way -= 1
-        if self._host.keep is not None:
-            self._host.keep("grpc", call)
+        self._keep(call)
         return answer
+
+    def _is_ready(self, live: Live | None) -> bool:
+        return live is not None and self._host.is_ready()
+
+    def _keep(self, call: Call) -> None:
+        if self._host.keep is None:
+            return
+        try:
+            self._host.keep("grpc", call)
+        except Exception:  # the answer is there
+            _LOGGER.exception("an inference can't be noted")
 
 
 def _infer(call: Call, most_rows: int | None) -> bytes:
+    began = perf_counter()
     asked = inference(_parsed(messages.ModelInferRequest, call.body), call.live)
-    return response(call.live, asked.id, infer(call.live, asked, most_rows=most_rows, note=call))
+    parsed = perf_counter()
+    tensors = infer(call.live, asked, most_rows=most_rows, note=call)
+    scored = perf_counter()
+    answer = response(call.live, asked.id, tensors)
+    call.times = parsed - began, scored - parsed, perf_counter() - scored
+    return answer
 
 
 def _parsed(kind: Any, body: bytes) -> Message:
@@ -195,16 +211,15 @@ def _headers(metadata: Any) -> Headers:
     ]
 
 
-def _request(headers: Headers) -> str:
-    """What the client calls its request, if that is safe to print."""
+def _id(headers: Headers) -> str:
+    """The id that a client gave its request, if it is safe to print."""
     for key, value in headers:
-        if key == b"x-request-id" and _SAFE.fullmatch(value):
-            return value.decode("ascii")
+        if key == b"x-request-id":
+            return value.decode("ascii") if _SAFE.fullmatch(value) else ""
     return ""
 
 
-def _trailing(live: Live | None, headers: Headers) -> tuple[tuple[str, str], ...]:
+def _trailing(call: Call) -> tuple[tuple[str, str], ...]:
     """What is sent behind an answer, or a refusal: who answered what."""
-    found = () if live is None else (("engine-version", live.version),)
-    request = _request(headers)
-    return (*found, ("x-request-id", request)) if request else found
+    version = () if call.live is None else (("engine-version", call.live.version),)
+    return (*version, ("x-request-id", call.id)) if call.id else version
