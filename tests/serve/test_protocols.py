@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import itertools
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
