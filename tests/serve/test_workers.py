@@ -52,6 +52,7 @@ def free_port() -> int:
 # -- start
 
 
+@pytest.mark.slow
 def test_it_is_ready_when_everything_is_compiled_and_not_before(bundle: Path, tmp_path: Path) -> None:
     port = free_port()
     environment = {"ENGINE_CACHE_DIR": str(tmp_path / "cache")}
@@ -121,6 +122,7 @@ def _holds(path: Path, mark: str) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_what_prevents_a_start_is_said_once(bundle: Path, tmp_path: Path) -> None:
     free = "server.port=0", "server.grpc_port=null"
     broken = tmp_path / "broken"
