@@ -37,7 +37,7 @@ from engine.runtime.serve.predictions.keep import keep
 from engine.runtime.serve.predictions.log import Log, open_log
 from engine.runtime.serve.predictions.settings import PredictionLog
 from engine.runtime.serve.settings import Settings
-from engine.runtime.serve.sockets import address
+from engine.runtime.serve.sockets import address, allow_connections
 from engine.runtime.serve.tls import open_tls
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ def run_worker(descriptor: int, load: Load) -> int:
             "predictions": _predictions(said["predictions"]),
         }
     )
+    allow_connections(begin.settings.max_connections)
     if begin.trial:
         return _try(channel, begin, load)
     sys.setswitchinterval(_SWITCH_SECONDS)
