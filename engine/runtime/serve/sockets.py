@@ -57,8 +57,6 @@ def hush(listener: socket.socket) -> None:
     drop = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0))  # BPF: return 0 bytes
     with suppress(OSError):
         listener.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("@HP", 1, ctypes.addressof(drop)))
-<<<<<<< HEAD
-=======
 
 
 def allow_connections(connections: int) -> None:
@@ -69,7 +67,6 @@ def allow_connections(connections: int) -> None:
         most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
->>>>>>> faults
 
 
 def address(found: socket.socket) -> str:
