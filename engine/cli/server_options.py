@@ -41,7 +41,9 @@ def bind_server(config: Config) -> tuple[Settings, PredictionLog]:
     return bound.value, kept.value
 
 
-def check_server(settings: Settings, predictions: PredictionLog, pipeline: Pipeline | None) -> tuple[str, ...]:
+def check_server(
+    settings: Settings, predictions: PredictionLog, pipeline: Pipeline | None
+) -> tuple[str, ...]:
     """Everything that a server refuses to start for, short of listening; returns what it would warn of.
 
     Raises
