@@ -146,12 +146,13 @@ class TableDecoder:
         present = set(table.schema.names)
         for place, item in enumerate(self._read):
             chunks = _chunks(table, item.name) if item.name in present else ()
+            is_json = item.name in present and json_cells.is_marked(table.schema.field(item.name))
             if item.name in self._texts:
-                derived |= self._texts[item.name].columns(chunks, table.num_rows)
+                spelt = [json_cells.texts(chunk)[0] for chunk in chunks] if is_json else chunks
+                derived |= self._texts[item.name].columns(spelt, table.num_rows)
             if kept := self._kept(item, chunks):
                 stored[item.name] = kept
                 continue
-            is_json = item.name in present and json_cells.is_marked(table.schema.field(item.name))
             columns[item.name], bad = self._column(item, chunks, table.num_rows, is_json)
             refused.extend((value.row, place, value) for value in bad)
         refused.sort(key=lambda entry: entry[:2])

@@ -76,7 +76,7 @@ def score(
         marked = {item.name for item, tensor in inputs if tensor.json}
         return _together(live, arrays, marked, rows, columns, note)
     except DataError as error:  # a group is seen in two places
-        raise Refusal(400, str(error), "invalid") from None
+        raise Refusal(400, str(error), "data") from None
 
 
 def _column(item: Input, tensor: Tensor) -> pa.Array:
