@@ -19,7 +19,7 @@ import pytest
 from engine.runtime.serve.exposition import GAUGES, HISTOGRAMS, TOTALS
 from tests.test_docs import ROOT, SERVING, Block, Reader, blocks, write_demo, written
 
-from .running import SECONDS, Server, serving, until
+from .running import SECONDS, Server, serving
 
 _START = re.compile(r"engine (serve .+?) & server=\$!")
 _AGAIN = ("curl ",)
@@ -111,7 +111,6 @@ class Operator(Reader):
         ports = (f"server.port={self.ports['8080']}", f"server.grpc_port={self.ports['9000']}")
         self.server = server = self.stack.enter_context(serving(*words, *ports))
         self.shell.type(f"server={server.process.pid}")
-        until(lambda: any("answers at" in line for line in server.lines))
         self.printed = self.shown("\n".join(server.lines))
 
     def stop(self) -> None:
