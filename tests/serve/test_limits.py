@@ -424,9 +424,7 @@ def test_an_upgrade_is_not_taken_up(server: Server) -> None:
 
 
 PAIR = (
-    post(BODY)
-    + b"POST /predict HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
-    + chunks(BODY[:9], BODY[9:])
+    post(BODY) + b"POST /predict HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n" + chunks(BODY[:9], BODY[9:])
 )
 
 

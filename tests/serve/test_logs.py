@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from .running import Server, serving, until
-from .wire import error, post, wire
+from .wire import post, wire
 
 ROW = {"id": "x", "size": 80.5, "rooms": 3, "age": 12, "city": "Bath", "sold": "2021-05-01T00:00:00Z"}
 EVIL = '\n{"event":"forged"}\r\n\x1b[31m\u2028\x85\x00"\\ \ud800é'
@@ -151,15 +151,23 @@ logging.getLogger("other").error("of %s", "another\\nlibrary")
 
 def test_a_failure_is_logged_and_not_told() -> None:
     """No request is known to make a handler fail: this one always does."""
-    done = subprocess.run([sys.executable, "-c", FAILING], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", FAILING], capture_output=True, text=True, timeout=60, check=True
+    )
     status, _, body = done.stdout.partition(" ")
     assert status == "500"
     assert json.loads(body) == {
-        "error": "the server failed; its log says why", "code": "internal", "column": None
+        "error": "the server failed; its log says why",
+        "code": "internal",
+        "column": None,
     }
     failed, request, warned, other = map(json.loads, done.stderr.splitlines())
     assert (failed["event"], failed["level"], failed["path"], failed["request"], failed["worker"]) == (
-        "a request failed", "error", "/fail", "that", 3
+        "a request failed",
+        "error",
+        "/fail",
+        "that",
+        3,
     )
     assert failed["exception"].startswith("Traceback")
     assert "a secret" in failed["exception"]

@@ -134,7 +134,10 @@ def test_what_is_in_flight_is_completed(bundle: Path, pipeline: Pipeline) -> Non
 
 def test_what_does_not_end_is_given_up(bundle: Path) -> None:
     with serving(
-        f"bundle={bundle}", "server.grace_seconds=0.1", "server.drain_seconds=0.5", "server.receive_seconds=60"
+        f"bundle={bundle}",
+        "server.grace_seconds=0.1",
+        "server.drain_seconds=0.5",
+        "server.receive_seconds=60",
     ) as server:
         with wire(server) as client, wire(server) as idle:
             client.send(post(BODY)[:-5])
@@ -174,7 +177,10 @@ def test_workers_stop_without_their_supervisor(bundle: Path) -> None:
 def test_a_start_can_be_stopped(bundle: Path, tmp_path: Path, number: int) -> None:
     """While kernels are compiled."""
     with serving(
-        f"bundle={bundle}", "server.grace_seconds=5", environment={"ENGINE_CACHE_DIR": str(tmp_path)}, wait=False
+        f"bundle={bundle}",
+        "server.grace_seconds=5",
+        environment={"ENGINE_CACHE_DIR": str(tmp_path)},
+        wait=False,
     ) as server:
         until(lambda: any(tmp_path.rglob("*.nbi")) or any(tmp_path.rglob("*")), 20)
         workers = server.workers()

@@ -146,7 +146,9 @@ def test_what_prevents_a_start_is_said_once(bundle: Path, tmp_path: Path) -> Non
             (f"bundle={bundle}", *free, "server.host=0.0.0.0"): "server.keys",
         }
         with ThreadPoolExecutor(3) as pool:
-            for said, wanted in zip(pool.map(lambda case: refused(*case), cases), cases.values(), strict=True):
+            for said, wanted in zip(
+                pool.map(lambda case: refused(*case), cases), cases.values(), strict=True
+            ):
                 assert wanted in said
                 assert len(said.strip().splitlines()) <= 6, said
 

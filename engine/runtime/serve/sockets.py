@@ -53,9 +53,7 @@ def hush(listener: socket.socket) -> None:
         return
     drop = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0))  # BPF: return 0 bytes
     with suppress(OSError):
-        listener.setsockopt(
-            socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("@HP", 1, ctypes.addressof(drop))
-        )
+        listener.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("@HP", 1, ctypes.addressof(drop)))
 
 
 def address(found: socket.socket) -> str:
