@@ -38,19 +38,20 @@ def refused(run: Run, *argv: str) -> str:
     return ran.err
 
 
+VERBS = "demo, fit, batch, serve, evaluate, promote, check, explain, trace, stages, schema, new"
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
         pytest.param(
             ("fitt",),
-            "there is no verb 'fitt'. Did you mean 'fit'?\n"
-            "  verbs: demo, fit, batch, serve, evaluate, promote, check, explain, trace, stages, schema, new\n",
+            f"there is no verb 'fitt'. Did you mean 'fit'?\n  verbs: {VERBS}\n",
             id="verb",
         ),
         pytest.param(
             ("pipeline=prices", "source.path=x"),
-            "'pipeline=prices': a verb comes first: engine VERB pipeline=prices\n"
-            "  verbs: demo, fit, batch, serve, evaluate, promote, check, explain, trace, stages, schema, new\n",
+            f"'pipeline=prices': a verb comes first: engine VERB pipeline=prices\n  verbs: {VERBS}\n",
             id="no verb",
         ),
         pytest.param(
