@@ -13,7 +13,8 @@ from engine.errors import UserError
 def run(arguments: Arguments) -> int:
     """Answer requests until a signal comes."""
     try:
-        from engine.runtime.serve.supervisor import Supervisor, Version, start, worker_command
+        from engine.runtime.serve.process import start, worker_command
+        from engine.runtime.serve.supervisor import Supervisor, Version
     except ModuleNotFoundError as error:
         raise UserError(
             f"serve needs the package {error.name!r}: pip install 'inference-engine[serve]'"

@@ -18,9 +18,10 @@ from engine.runtime.serve.body import Gone, pack, read_body, unpack
 from engine.runtime.serve.call import Answer, Call, Refusal
 from engine.runtime.serve.counts import Counts
 from engine.runtime.serve.holder import Holder
+from engine.runtime.serve.ids import safe_id
 from engine.runtime.serve.routes import Route, Routes
 from engine.runtime.serve.settings import Settings
-from engine.runtime.serve.tally import Tally
+from engine.runtime.serve.tally import Tally, Times
 
 _Scope: TypeAlias = MutableMapping[str, Any]
 _Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -31,8 +32,6 @@ HEAVY = 16 << 10
 _MOST_URLS = 64
 _PACKED = 1 << 10
 """Bytes of an answer that are worth packing."""
-_SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:")
-_LONGEST_ID = 64
 
 
 @dataclass(slots=True)
@@ -52,6 +51,8 @@ class App:
         ``allowed(headers)``: whether a request has a key. None: nobody needs one.
     keep : callable, optional
         ``keep(call)``: note what was asked and answered.
+    mark : str
+        What the ids of requests begin with: no other process has it.
     tasks : collection
         What is in flight: uvicorn's own.
     """
@@ -64,8 +65,8 @@ class App:
     log: Any
     allowed: Callable[[list[tuple[bytes, bytes]]], bool] | None = None
     keep: Callable[[str, Call], None] | None = None
+    mark: str = field(default_factory=partial(secrets.token_hex, 4))
     tasks: Collection[Any] = ()
-    _mark: str = field(default_factory=partial(secrets.token_hex, 4))
     _numbers: Any = field(default_factory=count)
     _quick: dict[bytes, Route | None] = field(default_factory=dict)
     _tally: Tally = field(init=False)
@@ -151,7 +152,28 @@ class App:
 
     def new_id(self) -> str:
         """The id of a request whose client gave it none."""
-        return f"{self._mark}-{next(self._numbers):x}"
+        return f"{self.mark}-{next(self._numbers):x}"
+
+    def note(
+        self,
+        route: str,
+        status: int | str,
+        seconds: float,
+        times: Times | None = None,
+        request: str | None = None,
+        version: str | None = None,
+    ) -> None:
+        """Count a request that was answered, and log it if that is asked for."""
+        self._tally.note(route, status, seconds, times)
+        if self.settings.access_log:
+            self.log.info(
+                "request",
+                route=route,
+                status=status,
+                seconds=round(seconds, 6),
+                request=request,
+                version=version,
+            )
 
     def flush(self) -> None:
         """Count what was noted."""
@@ -161,7 +183,7 @@ class App:
 
     def _call(self, path: str, given: list[tuple[bytes, bytes]], headers: Mapping[bytes, bytes]) -> Call:
         own = headers.get(b"x-request-id")
-        name = self.new_id() if own is None else _id(own)
+        name = self.new_id() if own is None else safe_id(own)
         return Call(path, given, b"", self.holder.live, name)  # type: ignore[arg-type]
 
     async def _answer(
@@ -221,30 +243,26 @@ class App:
             return error.answer()
         if isinstance(error, DataError):
             return Refusal(400, str(error), "data").answer()
-        version = call.live and call.live.version
-        self.log.error("a request failed", path=call.path, request=call.id, version=version, exc_info=error)
+        self.log.error(
+            "a request failed", path=call.path, request=call.id, version=self._version(call), exc_info=error
+        )
         return Refusal(500, "the server failed; its log says why", "internal").answer()
 
     def _more(self, call: Call, answer: Answer) -> list[tuple[bytes, bytes]]:
         """Headers besides type and length."""
         more = [(b"x-request-id", call.id.encode()), *answer.headers]
-        live: Live | None = call.live
-        if live is not None:
-            more.append((b"engine-version", live.version.encode()))
+        version = self._version(call)
+        if version is not None:
+            more.append((b"engine-version", version.encode()))
         return more
+
+    def _version(self, call: Call) -> str | None:
+        live: Live | None = call.live
+        return None if live is None else live.version
 
     def _note(self, route: Route | None, status: int, seconds: float, call: Call) -> None:
         label = "other" if route is None else route.name
-        self._tally.note(label, status, seconds, call.times)
-        if self.settings.access_log:
-            self.log.info(
-                "request",
-                route=label,
-                status=status,
-                seconds=round(seconds, 6),
-                request=call.id,
-                version=call.live and call.live.version,
-            )
+        self.note(label, status, seconds, call.times, call.id, self._version(call))
 
 
 _LATER = ((b"retry-after", b"1"),)
@@ -253,8 +271,3 @@ _LATER = ((b"retry-after", b"1"),)
 def _no_key() -> Refusal:
     challenge = ((b"www-authenticate", b"Bearer"),)
     return Refusal(401, "a key is needed: Authorization: Bearer KEY, or X-API-Key: KEY", "key", "", challenge)
-
-
-def _id(given: bytes) -> str:
-    """A client's id of its request, without what isn't safe to print."""
-    return bytes(byte for byte in given[:_LONGEST_ID] if byte in _SAFE).decode() or "-"

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
-import os
 import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +12,14 @@ from typing import Any
 
 from engine.config.config import Config
 from engine.errors import EngineError, UserError
+from engine.runtime.serve.begin import Begin, config_to_plain
 from engine.runtime.serve.binding import check_exposure
 from engine.runtime.serve.board import Board, new_board
-from engine.runtime.serve.channel import Channel
 from engine.runtime.serve.counts import Counts
 from engine.runtime.serve.keys import read_keys
 from engine.runtime.serve.logs import start_logs
 from engine.runtime.serve.predictions.settings import PredictionLog
+from engine.runtime.serve.process import Process, start
 from engine.runtime.serve.settings import Settings
 from engine.runtime.serve.sockets import address, hush, listen, reserve
 from engine.runtime.serve.tls import open_tls
@@ -48,42 +44,6 @@ class Version:
 
     config: Config
     folder: str | None
-
-
-class Process:
-    """A worker's process, which waits to be told what to do.
-
-    Parameters
-    ----------
-    command : sequence of str
-        Begins a worker; the number of a descriptor follows.
-    """
-
-    def __init__(self, command: list[str]) -> None:
-        here, there = socket.socketpair()
-        environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ}  # nothing here needs more
-        with there:
-            self.popen = subprocess.Popen(
-                [*command, str(there.fileno())],
-                pass_fds=[there.fileno()],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-            )
-        self.channel = Channel(here)
-        self.served = False
-        self.gone = asyncio.Event()
-
-    def end(self) -> int:
-        """Kill it, and wait until it is gone."""
-        self.popen.kill()
-        code = self.popen.wait()
-        self.channel.end.close()
-        return code
-
-
-def start(command: list[str]) -> Process:
-    """Begin a worker, which imports what it needs while the supervisor composes its config."""
-    return Process(command)
 
 
 class Supervisor:
@@ -209,22 +169,22 @@ class Supervisor:
         process.channel.end.setblocking(False)
         asyncio.get_running_loop().add_reader(process.channel.end, self._heard, place, process)
 
-    def _tell(self, process: Process, place: int, version: Version | None = None) -> None:
-        version_ = version or self._version
-        begin = {
-            "place": place,
-            "places": self._places,
-            "settings": dataclasses.asdict(self._settings),
-            "predictions": dataclasses.asdict(self._predictions),
-            "config": _plain(version_.config),
-            "folder": version_.folder,
-            "trial": version is not None,
-            "early": not self._ready.is_set(),
-        }
+    def _tell(self, process: Process, place: int, tried: Version | None = None) -> None:
+        version = tried or self._version
+        begin = Begin(
+            place,
+            self._places,
+            self._settings,
+            self._predictions,
+            version.config,
+            version.folder,
+            trial=tried is not None,
+            early=not self._ready.is_set(),
+        )
         files = [self._listener.fileno(), self._board.file]
         if self._grpc is not None:
             files.append(self._grpc.fileno())
-        process.channel.send(begin, files)
+        process.channel.send(begin.to_plain(), files)
 
     def _heard(self, place: int, process: Process) -> None:
         messages = process.channel.arrived()
@@ -322,7 +282,7 @@ class Supervisor:
             return
         self._refused = None
         self._version = version
-        self._send({"kind": "load", "config": _plain(version.config), "folder": version.folder})
+        self._send({"kind": "load", "config": config_to_plain(version.config), "folder": version.folder})
 
     async def _try(self, version: Version) -> str:
         """Whether a version can be loaded, and answers as it should: tried where it can do no harm."""
@@ -357,25 +317,3 @@ class _FailedError(UserError):
     def __init__(self, why: str, code: int) -> None:
         super().__init__(why)
         self.exit_code = code
-
-
-def _plain(config: Config) -> dict[str, Any]:
-    return {
-        "data": dict(config.data),
-        "overrides": list(config.overrides),
-        "files": dict(config.files),
-        "typed": None if config.typed is None else list(config.typed),
-    }
-
-
-def current_version(bundle: Path) -> str | None:
-    """The name of the version that a bundle says is in use; None: it is the folder of a version itself."""
-    try:
-        return (bundle / "current").read_text(encoding="ascii", errors="replace").strip()[:64]
-    except FileNotFoundError:
-        return None
-
-
-def worker_command() -> list[str]:
-    """What begins a worker."""
-    return [sys.executable, "-m", "engine.cli.worker"]

@@ -36,9 +36,9 @@ class Tally:
 
     def __init__(self, counts: Counts) -> None:
         self._counts = counts
-        self._waiting: list[tuple[str, int, float, Times | None]] = []
+        self._waiting: list[tuple[str, int | str, float, Times | None]] = []
 
-    def note(self, route: str, status: int, seconds: float, times: Times | None = None) -> None:
+    def note(self, route: str, status: int | str, seconds: float, times: Times | None = None) -> None:
         """A request was answered."""
         self._waiting.append((route, status, seconds, times))
         if len(self._waiting) >= _WAITING:

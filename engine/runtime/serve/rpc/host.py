@@ -33,7 +33,7 @@ class Host:
     live : callable
         The version that answers, or None while there is none; asked once for each call.
     is_ready : callable
-        Whether requests are answered: false while the process starts and while it drains.
+        Whether requests should come here: false while the process starts and while it drains.
     allowed : callable
         ``allowed(headers)``: whether who sent these may ask. ServerLive and ServerReady are for everyone.
     observe : callable
@@ -41,6 +41,8 @@ class Host:
         ``"INVALID_ARGUMENT"`` and 0.002.
     heavy : callable
         ``await heavy(work)`` runs it in a thread.
+    new_id : callable
+        The id of a call whose client gave it none.
     keep : callable, optional
         ``keep("grpc", call)`` of every inference that was answered: its ``times``, and its ``rows`` or its
         ``table``.
@@ -51,4 +53,5 @@ class Host:
     allowed: Callable[[Headers], bool]
     observe: Callable[[str, str, float], None]
     heavy: Heavy
+    new_id: Callable[[], str] = lambda: "-"
     keep: Callable[[str, Call], None] | None = None

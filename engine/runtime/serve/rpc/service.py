@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from time import perf_counter
@@ -16,6 +15,7 @@ from grpc import StatusCode
 
 import engine
 from engine.runtime.serve.call import Call, Refusal
+from engine.runtime.serve.ids import safe_id
 from engine.runtime.serve.oip import model
 from engine.runtime.serve.oip.infer import infer
 from engine.runtime.serve.rpc import messages
@@ -32,7 +32,6 @@ SMALL = 16 * 1024
 
 _Answerer: TypeAlias = Callable[[Call], Awaitable[bytes]]
 _OPEN = ("ServerLive", "ServerReady")
-_SAFE = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -86,7 +85,7 @@ class Service:
             try:
                 headers = _headers(context.invocation_metadata())
                 # calls that need a version find out whether there is one
-                call = Call(path, headers, body, host.live(), _id(headers))  # type: ignore[arg-type]
+                call = Call(path, headers, body, host.live(), self._id(headers))  # type: ignore[arg-type]
                 context.set_trailing_metadata(_trailing(call))
                 if not is_open and not host.allowed(headers):
                     raise Refusal(
@@ -141,13 +140,12 @@ class Service:
         return _written(made)
 
     async def _model_infer(self, call: Call) -> bytes:
-        if not self._is_ready(call.live):
-            raise _not_ready()
+        _there(call.live)  # who drains answers what still comes
         if self._under_way >= self._most_calls:
             raise Refusal(
                 429,
                 f"{self._most_calls:,} requests are under way, which is the most; try again shortly",
-                "overload",
+                "busy",
             )
         work = partial(_infer, call, self._most_rows)
         self._under_way += 1
@@ -157,6 +155,13 @@ class Service:
             self._under_way -= 1
         self._keep(call)
         return answer
+
+    def _id(self, headers: Headers) -> str:
+        """What the client calls its request, or a new id."""
+        for key, value in headers:
+            if key == b"x-request-id":
+                return safe_id(value)
+        return self._host.new_id()
 
     def _is_ready(self, live: Live | None) -> bool:
         return live is not None and self._host.is_ready()
@@ -200,7 +205,7 @@ def _there(live: Live | None) -> Live:
 
 
 def _not_ready() -> Refusal:
-    return Refusal(503, "the server isn't ready: it starts, or is about to stop; try again", "not_ready")
+    return Refusal(503, "the server isn't ready: no version is loaded yet; try again", "not_ready")
 
 
 def _headers(metadata: Any) -> Headers:
@@ -211,15 +216,7 @@ def _headers(metadata: Any) -> Headers:
     ]
 
 
-def _id(headers: Headers) -> str:
-    """The id that a client gave its request, if it is safe to print."""
-    for key, value in headers:
-        if key == b"x-request-id":
-            return value.decode("ascii") if _SAFE.fullmatch(value) else ""
-    return ""
-
-
 def _trailing(call: Call) -> tuple[tuple[str, str], ...]:
     """What is sent behind an answer, or a refusal: who answered what."""
     version = () if call.live is None else (("engine-version", call.live.version),)
-    return (*version, ("x-request-id", call.id)) if call.id else version
+    return (*version, ("x-request-id", call.id))
