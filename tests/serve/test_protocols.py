@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -159,7 +160,7 @@ def chunks(draw: st.DrawFn, rows: int) -> list[tuple[int, int]]:
     """The rows in several requests."""
     cuts = draw(st.lists(st.integers(1, max(rows - 1, 1)), max_size=3, unique=True))
     edges = [0, *sorted(cut for cut in cuts if cut < rows), rows]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 @st.composite
