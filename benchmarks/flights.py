@@ -14,17 +14,15 @@ import xgboost
 from joblib import parallel_config  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
-from sklearn.impute import MissingIndicator, SimpleImputer
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder
+from sklearn.pipeline import Pipeline
 
 import engine
 from benchmarks.measure import medians_in_turn
+from benchmarks.preparation import preparation
 from engine.training.fit import label
 
 _PIECE = 250_000
 """Rows that scikit-learn takes at a time: a matrix of millions would need ten gigabytes."""
-_FILLED = ["dep_delay", "dep_time"]
 
 
 def fit_flights(table: pa.Table, overrides: Sequence[str] = ()) -> engine.Pipeline:
@@ -44,6 +42,17 @@ def features_of(pipeline: engine.Pipeline, table: pa.Table) -> dict[str, NDArray
     plan = replace(pipeline.plan, outputs=tuple(names), keep=())
     found = engine.Pipeline(plan, pipeline.learned).predict_many(table)
     return {name: found[name].to_numpy().astype(float) for name in names}
+
+
+def numbers_of(pipeline: engine.Pipeline) -> list[str]:
+    """The inputs that are numbers."""
+    return [name for name, kind in pipeline.inputs.items() if kind == "number"]
+
+
+def training_rows(pipeline: engine.Pipeline, table: pa.Table) -> pa.Table:
+    """The rows of the table that the pipeline learned from."""
+    _, parts, _ = label(pipeline.plan, table, text=False)
+    return table.take(pa.array(parts.train))
 
 
 class Seen:
@@ -80,13 +89,12 @@ class Peer:
     """
 
     def __init__(self, pipeline: engine.Pipeline, table: pa.Table, threads: int) -> None:
-        _, parts, _ = label(pipeline.plan, table, text=False)
-        train = table.take(pa.array(parts.train)).to_pandas()
-        prepare = _preparation(pipeline, train)
-        order = _order(pipeline, prepare, table.slice(0, 20_000))
+        train = training_rows(pipeline, table).to_pandas()
+        prepare = preparation(numbers_of(pipeline), train)
+        order = order_of(pipeline, prepare, table.slice(0, 20_000))
         width = prepare.transform(train[:1]).shape[1]
         model = xgboost.XGBClassifier()
-        model.load_model(_reordered(model_of(pipeline), order, width))
+        model.load_model(reordered(model_of(pipeline), order, width))
         model.set_params(n_jobs=threads)
         self._pipeline = Pipeline([("prepare", prepare), ("model", model)])
         if threads > 1:
@@ -113,36 +121,7 @@ class Peer:
             )
 
 
-def _preparation(pipeline: engine.Pipeline, train: pd.DataFrame) -> ColumnTransformer:
-    numbers = [name for name, kind in pipeline.inputs.items() if kind == "number"]
-    plain = [name for name in numbers if name not in (*_FILLED, "distance")]
-    onehot = OneHotEncoder(min_frequency=100, handle_unknown="ignore", sparse_output=False)
-    ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
-    filled = make_pipeline(SimpleImputer(strategy="median"), FunctionTransformer(_delay_and_speed))
-    steps = [
-        ("filled", filled, [*_FILLED, "distance"]),
-        ("far", FunctionTransformer(np.log1p), ["distance"]),
-        ("plain", "passthrough", plain),
-        ("gaps", MissingIndicator(features="all"), ["wind_gust", "pressure"]),
-        ("clock", FunctionTransformer(_clock), ["time_hour"]),
-        ("onehot", onehot, ["carrier", "origin"]),
-        ("dest", ordinal, ["dest"]),
-    ]
-    return ColumnTransformer(steps).fit(train)
-
-
-def _delay_and_speed(x: Any) -> Any:
-    delay, at, distance = np.asarray(x, float).T
-    delay = delay.clip(-60, 600)
-    return np.column_stack([delay, at, delay / (distance + 1)])
-
-
-def _clock(x: pd.DataFrame) -> Any:
-    at = x["time_hour"].dt
-    return np.column_stack([at.month, at.day_of_week, at.hour])
-
-
-def _order(pipeline: engine.Pipeline, prepare: ColumnTransformer, sample: pa.Table) -> list[int]:
+def order_of(pipeline: engine.Pipeline, prepare: ColumnTransformer, sample: pa.Table) -> list[int]:
     """Where each feature of the model stands among scikit-learn's; they agree to the last digits."""
     theirs = np.asarray(prepare.transform(sample.to_pandas()), float)
     order = []
@@ -158,7 +137,7 @@ def _order(pipeline: engine.Pipeline, prepare: ColumnTransformer, sample: pa.Tab
     return order
 
 
-def _reordered(saved: bytes, order: Sequence[int], width: int) -> bytearray:
+def reordered(saved: bytes, order: Sequence[int], width: int) -> bytearray:
     """The same trees on features in scikit-learn's order, so that no matrix need be copied to reorder it."""
     document = json.loads(xgboost.Booster(model_file=bytearray(saved)).save_raw("json"))
     learner = document["learner"]

@@ -8,6 +8,7 @@ from engine.cli.arguments import Arguments
 from engine.cli.batch import bind_run
 from engine.cli.open import Opened, open_pipeline
 from engine.cli.output import aligned, result, result_json
+from engine.cli.server_options import bind_server, check_server
 from engine.config.convert import shown
 from engine.decode import TableDecoder
 from engine.errors import listing
@@ -65,6 +66,8 @@ def _checked(arguments: Arguments) -> Iterator[tuple[str, str]]:
     threads = executor.threads or "one for each processor"
     size = f"{executor.batch_rows:,} rows" if executor.batch_rows else "rows by the size of the source"
     yield "run", f"threads: {threads}, batches of {size}, rejects.max {shown(rejects.max)}"
+    if opened.config["server"]:
+        yield "server", _server(opened)
 
 
 def _given(opened: Opened, key: str) -> bool:
@@ -92,3 +95,11 @@ def _source(source: Source) -> str:
 def _sink(sink: Sink) -> str:
     kind = "a folder of parts" if sink.is_folder else "one file"
     return f"{sink.path}: can be written, {kind}, mode {sink.mode}"
+
+
+def _server(opened: Opened) -> str:
+    settings, predictions = bind_server(opened.config)
+    notes = check_server(settings, predictions, opened.pipeline)
+    workers = f"{settings.workers} worker{'s' if settings.workers != 1 else ''}"
+    grpc = "no gRPC" if settings.grpc_port is None else f"gRPC at {settings.grpc_port}"
+    return "; ".join((f"may listen at {settings.host}:{settings.port}, {grpc}, {workers}", *notes))

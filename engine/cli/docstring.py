@@ -44,6 +44,33 @@ def unquoted(text: str) -> str:
     return re.sub(_QUOTED, lambda found: found[1] or found[2], text)
 
 
+def parameters(docstring: str) -> dict[str, str]:
+    """What a docstring says of each of its parameters, on one line; None is null, as in configs.
+
+    Parameters
+    ----------
+    docstring : str
+        As `inspect.getdoc` gives it.
+
+    Examples
+    --------
+    >>> parameters("Limit.\\n\\nParameters\\n----------\\nlo, hi : float or None\\n    None: no ``limit``.")
+    {'lo': 'null: no limit.', 'hi': 'null: no limit.'}
+    """
+    _, _, section = docstring.partition("Parameters\n----------\n")
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for line in section.splitlines():
+        if line and not line.startswith(" "):
+            if " : " not in line:  # the next section
+                break
+            names = line.partition(" : ")[0].split(", ")
+            found |= dict.fromkeys(names, "")
+        elif line.strip():
+            found |= {name: f"{found[name]} {line.strip()}".strip() for name in names}
+    return {name: re.sub(r"\bNone\b", "null", unquoted(text)) for name, text in found.items()}
+
+
 def _lines(lines: Sequence[str]) -> Iterator[tuple[str, bool]]:
     """Each line that remains, and whether it is a heading."""
     at = 0

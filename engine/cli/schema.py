@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.cli.arguments import Arguments
 from engine.cli.batch import Executor
+from engine.cli.docstring import parameters
 from engine.cli.output import result, tell
 from engine.cli.stages import registry_for
 from engine.config.config import ROOT_KEYS
@@ -18,6 +19,8 @@ from engine.plan.plan import Split
 from engine.plan.stages import COMMON_KINDS
 from engine.registry import PluginError, Registry
 from engine.runtime.rejects import Rejects
+from engine.runtime.serve.predictions.settings import PredictionLog
+from engine.runtime.serve.settings import Settings
 from engine.schema import INPUT_KINDS, POLICIES, Input
 from engine.stage import ScoreStage, Stage
 
@@ -99,8 +102,9 @@ def config_schema(registry: Registry) -> Schema:
                 format={"enum": [*registry.names("sink"), None], "description": "of a folder's files"},
             )
         ),
-        "rejects": or_null(mapping(of_options(Rejects)[0], description="what happens to refused rows")),
-        "executor": or_null(mapping(of_options(Executor)[0], description="how a batch is run")),
+        "rejects": or_null(mapping(_described(Rejects), description="what happens to refused rows")),
+        "executor": or_null(mapping(_described(Executor), description="how a batch is run")),
+        "server": or_null(_server()),
     }
     return {
         "$schema": DIALECT,
@@ -236,6 +240,20 @@ def _split() -> Schema:
     for key in ("valid", "test"):
         properties[key] |= {"minimum": 0, "exclusiveMaximum": 1}
     return mapping(properties, description="how labelled rows are parted into train, valid and test")
+
+
+def _server() -> Schema:
+    log = mapping(_described(PredictionLog), description="the log of what was asked and answered")
+    return mapping({**_described(Settings), "predictions": or_null(log)}, description="how it is served")
+
+
+def _described(cls: type[Any]) -> dict[str, Schema]:
+    """The options of a dataclass; what says nothing of itself is described as the docstring has it."""
+    told = parameters(inspect.getdoc(cls) or "")
+    return {
+        name: {"description": told[name], **found} if told.get(name) else found
+        for name, found in of_options(cls)[0].items()
+    }
 
 
 def _by_extension(text: str, formats: Mapping[str, type[Any] | None], **more: Schema) -> Schema:

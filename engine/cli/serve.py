@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from engine.cli.arguments import Arguments
@@ -41,9 +42,15 @@ def run(arguments: Arguments) -> int:
             worker_command(),
             predictions,
             newest if watched is not None else None,
-            lambda url: tell(f"{config['name'] or 'the pipeline'} answers at {url}"),
+            lambda url: _greet(str(config["name"] or "the pipeline"), url),
         )
     except BaseException:
         first.end()
         raise
     return server.run(first)
+
+
+def _greet(name: str, url: str) -> None:
+    """Tell people; in a log the event says it."""
+    if sys.stderr.isatty():
+        tell(f"{name} answers at {url}")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 
 def main(argv: list[str]) -> int:
     """Serve at the channel whose descriptor is given."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the supervisor gets it, too
+
     from engine.cli.open import open_composed, read_stored
     from engine.config.config import Config
     from engine.pipeline import Pipeline

@@ -168,7 +168,12 @@ class App:
         if self.settings.access_log:
             version = call.live and call.live.version
             self.log.info(
-                "request", route=label, status=status, seconds=round(seconds, 6), request=call.id, version=version
+                "request",
+                route=label,
+                status=status,
+                seconds=round(seconds, 6),
+                request=call.id,
+                version=version,
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -41,14 +42,29 @@ def start_logs(form: str, **always: Any) -> FilteringBoundLogger:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.raiseExceptions = False  # see `_Lines`
+    logging.captureWarnings(True)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # its warnings are of what clients send
     structlog.configure(
         processors=[*shared, *last, render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_Lines,
         cache_logger_on_first_use=True,
     )
     logger: FilteringBoundLogger = structlog.get_logger().bind(**always)
     return logger
+
+
+class _Lines:
+    """Writes each line at once, so that those of several processes don't mix."""
+
+    def msg(self, line: str) -> None:
+        """Write it, or do without: nobody reads the log any more, or the disk is full, yet requests come."""
+        with suppress(OSError, ValueError):
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+
+    debug = info = warning = error = critical = exception = msg
 
 
 def _shortened(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -14,10 +14,11 @@ class Settings:
     Parameters
     ----------
     host : str
+        The address to listen at, or a name that has one; 0.0.0.0: all of this machine's.
     port : int
-        0: any that is free.
+        Of HTTP. 0: any that is free.
     grpc_port : int or None
-        None: no gRPC.
+        Of gRPC. 0: any that is free; None: no gRPC.
     model_name : str or None
         What the Open Inference Protocol calls the pipeline; None: its own name.
     workers : int
@@ -28,8 +29,10 @@ class Settings:
         The file of API keys' hashes: ``engine new key`` writes one.
     anonymous : bool
         Whether to listen beyond loopback without keys or clients' certificates.
-    tls_cert, tls_key, tls_client_ca : str or None
-        PEM files; with the last, clients need a certificate that it signed.
+    tls_cert, tls_key : str or None
+        PEM files of the server's certificate and of its private key.
+    tls_client_ca : str or None
+        The PEM file of an authority: clients need a certificate that it signed.
     max_in_flight : int
         Requests that a worker has begun and not answered; one more is answered 429.
     max_connections : int

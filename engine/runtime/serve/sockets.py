@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import socket
+import struct
+import sys
+from contextlib import suppress
 
 from engine.errors import UserError
 
 _BACKLOG = 2048
+_ATTACH_FILTER = 26
+"""Linux's SO_ATTACH_FILTER."""
 
 
 def listen(host: str, port: int, option: str) -> socket.socket:
@@ -34,6 +40,20 @@ def reserve(host: str, port: int, option: str) -> socket.socket:
     if port:  # whether somebody else has it: a shared address would be had by both
         _bound(host, port, option, shared=False).close()
     return _bound(host, port, option, shared=True)
+
+
+def hush(listener: socket.socket) -> None:
+    """Let nobody else connect, while those who have are still accepted.
+
+    Who is connected and waits to be accepted when a listening socket is closed is reset, though it may have
+    sent its request. So the kernel is asked to drop what comes to the socket first; whoever tries meanwhile
+    tries again, and finds it closed. Elsewhere than on Linux this does nothing.
+    """
+    if sys.platform != "linux":
+        return
+    drop = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0))  # BPF: return 0 bytes
+    with suppress(OSError):
+        listener.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("@HP", 1, ctypes.addressof(drop)))
 
 
 def address(found: socket.socket) -> str:

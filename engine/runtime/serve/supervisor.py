@@ -25,7 +25,7 @@ from engine.runtime.serve.keys import read_keys
 from engine.runtime.serve.logs import start_logs
 from engine.runtime.serve.predictions.settings import PredictionLog
 from engine.runtime.serve.settings import Settings
-from engine.runtime.serve.sockets import address, listen, reserve
+from engine.runtime.serve.sockets import address, hush, listen, reserve
 from engine.runtime.serve.tls import open_tls
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 10.0
@@ -268,13 +268,21 @@ class Supervisor:
         self._counts.add(name)
         self._board.publish(self._places - 1, self._counts.plain())
 
+    def _send(self, message: dict[str, Any]) -> None:
+        for process in self._workers.values():
+            process.channel.send(message)
+
     async def _drain(self) -> None:
         """Let the workers finish, and kill those that don't."""
         self._stopping = True
         self._log.info("stopping")
-        for process in self._workers.values():
-            process.channel.send({"kind": "drain"})
-        most = self._settings.grace_seconds + self._settings.drain_seconds + _PATIENCE
+        self._send({"kind": "drain"})
+        if self._ready.is_set():
+            await asyncio.sleep(self._settings.grace_seconds)
+        hush(self._listener)
+        self._send({"kind": "close"})
+        self._listener.close()  # the workers close theirs when they have accepted who is waiting
+        most = self._settings.drain_seconds + _PATIENCE
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(most):
                 for process in self._workers.values():
@@ -292,8 +300,7 @@ class Supervisor:
             if self._look.is_set():
                 self._look.clear()
                 self._refused = None  # asked again, it is tried again
-                for process in self._workers.values():
-                    process.channel.send({"kind": "keys"})
+                self._send({"kind": "keys"})
             await self._follow()
 
     async def _follow(self) -> None:
@@ -315,8 +322,7 @@ class Supervisor:
             return
         self._refused = None
         self._version = version
-        for process in self._workers.values():
-            process.channel.send({"kind": "load", "config": _plain(version.config), "folder": version.folder})
+        self._send({"kind": "load", "config": _plain(version.config), "folder": version.folder})
 
     async def _try(self, version: Version) -> str:
         """Whether a version can be loaded, and answers as it should: tried where it can do no harm."""

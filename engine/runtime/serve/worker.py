@@ -48,6 +48,10 @@ Load = Callable[[Config, str | None], Pipeline]
 
 _SWITCH_SECONDS = 0.001
 """How long a thread that loads a version may keep the others waiting."""
+_LATE_SECONDS = 0.5
+"""How long after the grace period the supervisor's word is waited for."""
+_ACCEPT_SECONDS = 0.1
+"""How long those are accepted who connected before it came."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,6 @@ def run_worker(descriptor: int, load: Load) -> int:
         This end of the channel.
     load : callable
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the supervisor gets it, too
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     channel = Channel(socket.socket(fileno=descriptor))
     said = channel.receive()
@@ -180,7 +183,7 @@ class _Worker:
         self._app.allowed = None if self._keys is None else self._allowed
         self._server = self._http()
         self._app.tasks = self._server.server_state.tasks
-        self._stop = asyncio.Event()
+        self._stop, self._close = asyncio.Event(), asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
         self._code = 0
         self._cpu_before = self._counts.totals.get(("cpu_seconds", (str(begin.place),)), 0.0)
@@ -212,7 +215,9 @@ class _Worker:
         self._publish()
         if self._holder.live is not None and not serving.done():
             self._log.info("draining", seconds=self._settings.grace_seconds)
-            await asyncio.sleep(self._settings.grace_seconds)
+            with contextlib.suppress(TimeoutError):  # nobody may be there to say it
+                await asyncio.wait_for(self._close.wait(), self._settings.grace_seconds + _LATE_SECONDS)
+            await asyncio.sleep(_ACCEPT_SECONDS)
         self._server.should_exit = True
         if self._grpc is not None:
             await self._grpc.stop(self._settings.drain_seconds)
@@ -256,6 +261,8 @@ class _Worker:
                 self._read_keys()
             elif message["kind"] == "drain":
                 self._stop.set()
+            elif message["kind"] == "close":
+                self._close.set()
 
     def _allowed(self, headers: list[tuple[bytes, bytes]]) -> bool:
         key = key_in(headers)
