@@ -89,8 +89,7 @@ def wanted(pipeline: Pipeline, row: dict[str, Any], protocol: str, request: str 
 
 
 def plain(row: dict[str, Any]) -> dict[str, Any]:
-    found = {name: value for name, value in row.items() if name != "time"}
-    return found
+    return {name: value for name, value in row.items() if name != "time"}
 
 
 def test_what_was_asked_and_answered(bundle: Path, pipeline: Pipeline, tmp_path: Path) -> None:
