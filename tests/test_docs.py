@@ -33,6 +33,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
+SERVING = "docs/serving.md"
+"""Is run by tests/serve/test_serving_doc.py, with a server."""
 EVERY = 20
 """Of so many flights one is taken."""
 
@@ -78,13 +80,17 @@ def blocks(document: str) -> list[Block]:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that the demo leaves behind, with a part of the flights."""
+    return write_demo(tmp_path_factory.mktemp("docs") / "demo")
+
+
+def write_demo(folder: Path) -> Path:
+    """Make a folder with every twentieth flight."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     from engine.demo import read_flights
 
-    folder = tmp_path_factory.mktemp("docs") / "demo"
     folder.mkdir()
     flights = read_flights()
     pq.write_table(flights.take(pa.array(np.arange(0, flights.num_rows, EVERY))), folder / "flights.parquet")
@@ -130,7 +136,7 @@ class Reader:
         assert block.document == "docs/stages.md", block.place
 
     def do_yaml(self, block: Block) -> None:
-        if _written(block):
+        if written(block):
             return
         import engine
         from engine.plan.build import build_plan
@@ -141,7 +147,7 @@ class Reader:
         part.unlink()
 
     def do_python(self, block: Block) -> None:
-        if _written(block):
+        if written(block):
             return
         self.capture.readouterr()
         exec(compile(block.text, block.place, "exec"), self.names)
@@ -153,7 +159,7 @@ class Reader:
         assert re.fullmatch(wanted, found, re.DOTALL), f"{block.place}: it printed\n{found}"
 
 
-def _written(block: Block) -> bool:
+def written(block: Block) -> bool:
     """Whether the block names the file that it is, which then is there."""
     top = block.text.splitlines()[:2]
     name = next((found[1] for line in top if (found := re.fullmatch(r"# (\S+\.(?:yaml|py))", line))), None)
@@ -165,7 +171,7 @@ def _written(block: Block) -> bool:
     return name is not None
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("document", [name for name in DOCUMENTS if name != SERVING])
 def test_it_runs_as_shown(
     document: str,
     demo: Path,
@@ -191,7 +197,7 @@ def test_only_the_two_commands_are_left_out() -> None:
     ]
     for block in left_out:
         assert block.language == "sh"
-        assert block.text.startswith(("python3 -m venv", "make ")), block.place
+        assert block.text.startswith(("python3 -m venv", "make ", "docker ")), block.place
 
 
 def test_the_two_commands_install_what_they_need() -> None:

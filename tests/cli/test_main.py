@@ -231,6 +231,30 @@ def test_check_of_a_pipeline_that_needs_a_fit(run: Run) -> None:
     assert "fit        needed before it can answer: fill, city, model learn from data" in ran.out
 
 
+def test_check_says_whether_a_server_may_start_so(run: Run, project: Path) -> None:
+    ran = run("check", "bundle=bundles/prices", "server.workers=2", "server.grpc_port=null", conf=False)
+    assert ran.code == 0
+    assert ran.out.splitlines()[-1] == "server     may listen at 127.0.0.1:8080, no gRPC, 2 workers"
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("server.host=0.0.0.0", "server.host: 0.0.0.0 can be reached from other machines"),
+        ("server.wrokers=2", "server.wrokers: 'server' has no option 'wrokers'. Did you mean 'workers'?"),
+        ("server.keys=nowhere.txt", "nowhere.txt: the keys can't be read: No such file or directory"),
+        ("server.tls_cert=nowhere.pem", "server.tls_key: it is needed with server.tls_cert"),
+        ("server.predictions={path: log, omit: [nothing]}", "server.predictions.omit: no input or output"),
+        ("server.predictions={path: log, hash: [size]}", "server.predictions.hash_key: hash needs a key"),
+    ],
+)
+def test_check_finds_why_a_server_would_not_start(run: Run, project: Path, typed: str, told: str) -> None:
+    ran = run("check", "bundle=bundles/prices", typed, conf=False)
+    assert ran.code == 2
+    assert told in ran.err
+    assert not (project / "log").exists()
+
+
 def test_check_finds_a_sink_that_is_there(run: Run) -> None:
     ran = run(
         "check", "bundle=bundles/prices", "source.path=houses.parquet", "sink.path=houses.parquet", conf=False

@@ -38,19 +38,20 @@ def refused(run: Run, *argv: str) -> str:
     return ran.err
 
 
+VERBS = "demo, fit, batch, serve, evaluate, promote, check, explain, trace, stages, schema, new"
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
         pytest.param(
             ("fitt",),
-            "there is no verb 'fitt'. Did you mean 'fit'?\n"
-            "  verbs: demo, fit, batch, evaluate, check, explain, trace, stages, schema, new\n",
+            f"there is no verb 'fitt'. Did you mean 'fit'?\n  verbs: {VERBS}\n",
             id="verb",
         ),
         pytest.param(
             ("pipeline=prices", "source.path=x"),
-            "'pipeline=prices': a verb comes first: engine VERB pipeline=prices\n"
-            "  verbs: demo, fit, batch, evaluate, check, explain, trace, stages, schema, new\n",
+            f"'pipeline=prices': a verb comes first: engine VERB pipeline=prices\n  verbs: {VERBS}\n",
             id="no verb",
         ),
         pytest.param(
@@ -460,10 +461,10 @@ def test_pipeline_file_that_is_no_yaml(run: Run, project: Path) -> None:
 
 def test_pipeline_file_that_sets_what_is_not_built(run: Run, project: Path) -> None:
     (project / "conf" / "pipeline" / "soon.yaml").write_text(
-        "# @package _global_\nname: soon\ninputs: {x: number}\nserver: {port: 1}\n"
+        "# @package _global_\nname: soon\ninputs: {x: number}\nsweep: {trials: 1}\n"
     )
     assert refused(run, "explain", "pipeline=soon") == (
-        "server: it isn't built yet: no verb takes it\n  set by: conf/pipeline/soon.yaml\n"
+        "sweep: it isn't built yet: no verb takes it\n  set by: conf/pipeline/soon.yaml\n"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from engine.cli.schema import config_schema
 from engine.config.config import ROOT_KEYS
 from engine.plan.build import build_plan
 from engine.registry import Registry
+from engine.runtime.serve.predictions.settings import PredictionLog
+from engine.runtime.serve.settings import Settings
 from engine.stage import COMMON_KEYS, option_fields
 from tests.test_docs import DOCUMENTS, ROOT, blocks
 
@@ -44,8 +47,9 @@ def shown_in_documents() -> list[Any]:
                 plain = yaml.safe_load(block.text)
                 if "plugins" in plain:  # stages that this schema doesn't know
                     continue
-                alone = any("conf/source/" in line for line in block.text.splitlines()[:2])
-                found.append(pytest.param({"source": plain} if alone else plain, id=block.place))
+                named = "\n".join(block.text.splitlines()[:2])
+                alone = next((key for key in ("source", "server") if f"conf/{key}/" in named), None)
+                found.append(pytest.param(plain if alone is None else {alone: plain}, id=block.place))
     return found
 
 
@@ -96,6 +100,10 @@ def test_what_the_engine_makes_of_a_pipeline() -> None:
         {"source": {"path": "x.csv", "delimiter": ";"}, "sink": {"path": "out", "format": "csv"}},
         {"defaults": ["other", "_self_"], "target": {"column": None}, "plugins": "stages"},
         {"executor": {"threads": None}, "rejects": {"max": 0.1}},
+        {"server": {"port": 0, "grpc_port": None, "grace_seconds": 0, "log_format": "json"}},
+        {"server": {"predictions": {"path": "log", "omit": ["name"], "share": 0.01}}},
+        {"server": {"predictions": None}},
+        {"server": None},
     ],
 )
 def test_what_it_takes(config: Any) -> None:
@@ -129,12 +137,27 @@ def test_what_it_takes(config: Any) -> None:
         ({"source": {"use": "parquet", "delimiter": ";"}}, "$.source", "'delimiter' was unexpected"),
         ({"sink": {"mode": "replce"}}, "$.sink.mode", "'replce' is not one of"),
         ({"executor": {"threads": 0}}, "$.executor.threads", "0 is less than the minimum of 1"),
+        ({"server": {"prot": 80}}, "$.server", "'prot' was unexpected"),
+        ({"server": {"port": 65536}}, "$.server.port", "65536 is greater than the maximum of 65535"),
+        ({"server": {"log_format": "xml"}}, "$.server.log_format", "not one of"),
+        ({"server": {"predictions": {"sahre": 1}}}, "$.server.predictions", "'sahre' was unexpected"),
+        ({"server": {"predictions": {"omit": "name"}}}, "$.server.predictions.omit", "not of type 'array'"),
         ({"seed": -1}, "$.seed", "-1 is less than the minimum of 0"),
     ],
 )
 def test_what_it_refuses(config: Any, where: str, told: str) -> None:
     found = wrong(config)
     assert any(message.startswith(f"{where}: ") and told in message for message in found), found
+
+
+def test_every_option_of_a_server_is_described() -> None:
+    server = SCHEMA["properties"]["server"]["anyOf"][0]["properties"]
+    assert set(server) == {item.name for item in dataclasses.fields(Settings)} | {"predictions"}
+    log = server["predictions"]["anyOf"][0]["properties"]
+    assert set(log) == {item.name for item in dataclasses.fields(PredictionLog)}
+    assert all(found["description"] for found in (*server.values(), *log.values()) if "anyOf" not in found)
+    assert server["grpc_port"]["description"] == "Of gRPC. 0: any that is free; null: no gRPC."
+    assert server["port"]["default"] == 8080
 
 
 def test_plugins_of_the_user(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -577,3 +577,46 @@ def test_yaml_that_is_nested_too_deep(mine: Path) -> None:
     assert mistake("pipeline=deep", config_dir=mine) == (
         "own/pipeline/deep.yaml: its lists and mappings stand too deep in one another"
     )
+
+
+# -- options of a server, in a file
+
+
+def test_a_server_is_chosen_by_its_name_and_changed(mine: Path) -> None:
+    write(mine / "server/prod.yaml", "port: 8443\nworkers: 4\npredictions: {path: log}\n")
+    config = compose(["pipeline=mine", "server=prod", "server.port=1", "server.predictions.rows=5"], mine)
+    assert config["server"] == {"port": 1, "workers": 4, "predictions": {"path": "log", "rows": 5}}
+    assert config.set_by("server.port") == "command line"
+    assert config.set_by("server.workers") == "own/server/prod.yaml"
+    laid_over = compose(["pipeline=mine", "server=prod", "server={port: 3}"], mine)["server"]
+    assert laid_over == {"port": 3, "workers": 4, "predictions": {"path": "log"}}
+
+
+@pytest.mark.parametrize("override", ["server=default", "server=null", "~server", "server={}"])
+def test_a_server_without_options(override: str) -> None:
+    assert compose(["pipeline=flights", override])["server"] == {}
+
+
+def test_an_experiment_lies_over_the_server(mine: Path) -> None:
+    write(mine / "server/prod.yaml", "port: 8443\nworkers: 4\n")
+    write(mine / "experiment/more.yaml", "# @package _global_\nserver: {workers: 8}\n")
+    config = compose(["pipeline=mine", "server=prod", "experiment=more"], mine)
+    assert config["server"] == {"port": 8443, "workers": 8}
+    assert config.set_by("server.workers") == "own/experiment/more.yaml"
+
+
+def test_a_server_of_a_bundle(mine: Path) -> None:
+    write(mine / "server/prod.yaml", "port: 8443\n")
+    assert compose(["bundle=b", "server=prod"], mine, base=STORED)["server"] == {"port": 8443}
+
+
+def test_mistakes_in_choosing_a_server(mine: Path) -> None:
+    write(mine / "server/prod.yaml", "port: 8443\n")
+    assert mistake("pipeline=mine", "server=prdo", config_dir=mine) == (
+        "server: there is no server 'prdo'. Did you mean 'prod'?\n"
+        "  servers: default, prod\n"
+        "  looked in: own/server, built in"
+    )
+    assert mistake("pipeline=mine", "server=null", "server.port=1", config_dir=mine) == (
+        "server: server=null leaves it out, and server.port=1 changes it; remove one\n  set by: command line"
+    )

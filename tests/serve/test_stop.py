@@ -78,8 +78,9 @@ class Load:
                 connection.close()
 
 
-@pytest.mark.parametrize("reuse", [True, False])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("number", "reuse"), [(signal.SIGTERM, True), (signal.SIGTERM, False), (signal.SIGINT, True)]
+)
 def test_a_stop_under_load_loses_nothing(bundle: Path, number: int, reuse: bool) -> None:
     with (
         serving(f"bundle={bundle}", "server.workers=2", "server.grace_seconds=0.4") as server,

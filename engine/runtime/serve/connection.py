@@ -13,7 +13,7 @@ import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-_MOST_HEAD = 64 << 10
+MOST_HEAD = 64 << 10
 _FRAMING = 8
 """Bytes of framing that a byte of a body may come with: a chunk of one byte takes five."""
 _SLOWEST = 64 << 10
@@ -23,8 +23,8 @@ _IDLE_SECONDS = 0.2
 _REFUSED_AT_LENGTH = 256
 """Connections above the limit that are told why, and not merely closed."""
 _NO_HTTP = 400, "this is no request of HTTP/1.1", "http"
-_LONG_HEAD = 431, f"the head of the request has more than {_MOST_HEAD:,} bytes", "too_large"
-_LONG_FRAMING = 400, f"more than {_MOST_HEAD:,} bytes came around the chunks of the body", "http"
+_LONG_HEAD = 431, f"the head of the request has more than {MOST_HEAD:,} bytes", "too_large"
+_LONG_FRAMING = 400, f"more than {MOST_HEAD:,} bytes came around the chunks of the body", "http"
 _PHRASES = {
     400: b"Bad Request",
     408: b"Request Timeout",
@@ -42,6 +42,8 @@ class Connection(HttpToolsProtocol):
         When the first byte of a request came that isn't wholly here yet; before the first request, when the
         connection was made; when it ended for us, and not yet for the client. None: nothing is awaited but
         the next request.
+    quiet : float or None
+        Since when nothing has come but what is no request, where uvicorn doesn't count the time itself.
     """
 
     most: int = 4096
@@ -52,6 +54,7 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.since: float | None = None
+        self.quiet: float | None = None
         self._heading = True
         self._head = 0  # bytes of the head, and of what comes around a body
         self._answering: Any = None  # the request that is answered; `cycle` is the last one that came
@@ -95,13 +98,11 @@ class Connection(HttpToolsProtocol):
         except httptools.HttpParserError:
             self.refuse(*self._unfit)
             return
-        if self._head > _MOST_HEAD:
+        if self._head > MOST_HEAD:
             self.refuse(*(_LONG_HEAD if self._heading else _LONG_FRAMING))
-        elif self.since is None and self.timeout_keep_alive_task is None and self._idle:
+        elif self.since is None and self.quiet is None and self._idle:
             # what came is no request: blank lines, or the body of one that was answered before
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+            self.quiet = monotonic()
 
     def _feed(self, data: bytes) -> None:
         while True:
@@ -119,12 +120,13 @@ class Connection(HttpToolsProtocol):
         """A request's first byte."""
         super().on_message_begin()
         self.since = monotonic()
+        self.quiet = None
 
     def on_headers_complete(self) -> None:
         """The head is here."""
-        if self._head > _MOST_HEAD:  # or it came together with something else
+        if self._head > MOST_HEAD:  # or it came together with something else
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-            if size > _MOST_HEAD:
+            if size > MOST_HEAD:
                 self._unfit = _LONG_HEAD
                 raise ValueError
         if self.parser.should_upgrade():
@@ -252,6 +254,9 @@ class Connection(HttpToolsProtocol):
         elif now - self._unsent_since > seconds:
             self.transport.abort()
             return True
+        if self.quiet is not None and self._idle and now - self.quiet > self.timeout_keep_alive:
+            self.transport.close()
+            return False
         if self.since is None or self.pipeline or now - self.since <= seconds:
             return False
         if self._lingers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import resource
 import socket
 import struct
 import sys
@@ -12,6 +13,8 @@ from contextlib import suppress
 from engine.errors import UserError
 
 _BACKLOG = 2048
+_OTHER_FILES = 1024
+"""Files that a worker has open besides connections, at the most."""
 _ATTACH_FILTER = 26
 """Linux's SO_ATTACH_FILTER."""
 
@@ -54,6 +57,16 @@ def hush(listener: socket.socket) -> None:
     drop = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0))  # BPF: return 0 bytes
     with suppress(OSError):
         listener.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("@HP", 1, ctypes.addressof(drop)))
+
+
+def allow_connections(connections: int) -> None:
+    """Let so many connections be open: what processes begin with is often 1,024 files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 def address(found: socket.socket) -> str:

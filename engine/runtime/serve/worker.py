@@ -27,7 +27,7 @@ from engine.runtime.serve.app import App
 from engine.runtime.serve.board import Board
 from engine.runtime.serve.build import build_routes
 from engine.runtime.serve.channel import Channel
-from engine.runtime.serve.connection import Connection, cut_off
+from engine.runtime.serve.connection import cut_off
 from engine.runtime.serve.counts import Counts
 from engine.runtime.serve.exposition import exposition, gather
 from engine.runtime.serve.holder import Holder, warm
@@ -36,8 +36,9 @@ from engine.runtime.serve.logs import start_logs
 from engine.runtime.serve.predictions.keep import keep
 from engine.runtime.serve.predictions.log import Log, open_log
 from engine.runtime.serve.predictions.settings import PredictionLog
+from engine.runtime.serve.quick import QuickConnection
 from engine.runtime.serve.settings import Settings
-from engine.runtime.serve.sockets import address
+from engine.runtime.serve.sockets import address, allow_connections
 from engine.runtime.serve.tls import open_tls
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def run_worker(descriptor: int, load: Load) -> int:
             "predictions": _predictions(said["predictions"]),
         }
     )
+    allow_connections(begin.settings.max_connections)
     if begin.trial:
         return _try(channel, begin, load)
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -179,7 +181,7 @@ class _Worker:
         self._predictions: Log | None = None
         self._grpc: Running | None = None
         routes = build_routes(settings, self._holder, self._metrics)
-        self._app = App(settings, self._holder, self._counts, routes, self._pool, self._log, begin.place)
+        self._app = App(settings, self._holder, self._counts, routes, self._pool, self._log)
         self._app.allowed = None if self._keys is None else self._allowed
         self._server = self._http()
         self._app.tasks = self._server.server_state.tasks
@@ -229,8 +231,8 @@ class _Worker:
 
     def _http(self) -> _Server:
         settings = self._settings
-        about = {"most": settings.max_connections, "count": staticmethod(self._refused)}
-        connection = type("_Connection", (Connection,), about)
+        about = {"most": settings.max_connections, "count": staticmethod(self._refused), "quick": self._app}
+        connection = type("_Connection", (QuickConnection,), about)
         config = uvicorn.Config(
             self._app,
             http=connection,
@@ -391,8 +393,7 @@ class _Worker:
             self._publish()
 
     def _publish(self) -> None:
-        if self._holder.watch is not None:
-            self._holder.watch.flush()
+        self._app.flush()
         state, label = self._server.server_state, (str(self._begin.place),)
         self._counts.gauge("in_flight", len(state.tasks), label)
         self._counts.gauge("connections", len(state.connections), label)
