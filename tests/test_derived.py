@@ -130,6 +130,20 @@ def test_from_text_files(texts: Pipeline, tmp_path: Path) -> None:
 BROKEN = pa.array([b"fine", b"\xff\xfe", None, b"also"]).cast(pa.binary())
 
 
+def test_what_is_no_text_in_json(tmp_path: Path) -> None:
+    """Numbers and truths among texts, or nothing else: refused, each in its row, and the rest is answered."""
+    stages = {"long": {"use": "text_length", "columns": ["w"]}}
+    made = build(Config({"name": "p", "inputs": {"w": "text"}, "stages": stages}))
+    for name, rows in (("mixed", ['"ab"', "7", "null"]), ("numbers", ["7", "1.5"]), ("truths", ["true"])):
+        file = tmp_path / f"{name}.jsonl"
+        file.write_text("".join(f'{{"w": {row}}}\n' for row in rows))
+        source = open_source({"use": "jsonl", "path": str(file)})
+        refused = [
+            (bad.row, bad.code) for batch in source.batches(["w"], 100) for bad in made.score_batch(batch)[1]
+        ]
+        assert refused == [(i, "invalid") for i, row in enumerate(rows) if row not in ('"ab"', "null")], name
+
+
 def broken(kind: pa.DataType) -> pa.Array:
     """Text that says to be UTF-8 and isn't, in one of its cells."""
     if pa.types.is_dictionary(kind):

@@ -104,9 +104,9 @@ class Server:
     def predict(self, rows: Any, **headers: str) -> Answered:
         return self.ask("POST", "/predict", rows, headers)
 
-    def metrics(self) -> dict[str, float]:
+    def metrics(self, **headers: str) -> dict[str, float]:
         """The metrics, by name with labels."""
-        text = self.ask("GET", "/metrics").body.decode()
+        text = self.ask("GET", "/metrics", headers=headers).body.decode()
         found = {}
         for line in text.splitlines():
             if line and not line.startswith("#"):

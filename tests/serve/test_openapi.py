@@ -280,7 +280,7 @@ def test_every_route_names_the_version_and_how_it_refuses() -> None:
         for method, operation in item.items()
         if method in ("get", "post")
     }
-    posted = {"200", "400", "408", "413", "415", "422", "429", "503"}
+    posted = {"200", "400", "408", "413", "415", "422", "429", "500", "503"}
     assert statuses["/predict", "post"] == statuses["/invocations", "post"] == posted
     tensors = (posted | {"404"}) - {"422"}
     for path in ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer"):
@@ -302,7 +302,9 @@ def test_every_route_names_the_version_and_how_it_refuses() -> None:
         for operation in (item.get("get"), item.get("post")):
             for response in (operation or {}).get("responses", {}).values():
                 whole = resolve(found, response["$ref"]) if "$ref" in response else response
-                assert "Engine-Version" in whole["headers"]
+                assert whole["headers"].keys() >= {"Engine-Version", "X-Request-Id"}
+                for header in whole["headers"].values():
+                    assert "$ref" not in header or resolve(found, header["$ref"])["description"]
     responses = found["components"]["responses"]
     assert "1,048,576 bytes and 1,000 rows" in responses["TooLarge"]["description"]
     assert "5 s" in responses["Timeout"]["description"]
@@ -322,6 +324,7 @@ def test_keys_are_asked_for_where_they_are() -> None:
     assert schemes["bearer"]["type"] == "http" and schemes["bearer"]["scheme"] == "bearer"
     assert (schemes["header"]["in"], schemes["header"]["name"]) == ("header", "X-API-Key")
     assert [list(one) for one in found["security"]] == [["bearer"], ["header"]]
+    assert resolve(found, "#/components/responses/Unauthorized")["headers"]["WWW-Authenticate"]
     for path, item in found["paths"].items():
         for method in ("get", "post"):
             operation = item.get(method)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -160,7 +160,7 @@ def chunks(draw: st.DrawFn, rows: int) -> list[tuple[int, int]]:
     """The rows in several requests."""
     cuts = draw(st.lists(st.integers(1, max(rows - 1, 1)), max_size=3, unique=True))
     edges = [0, *sorted(cut for cut in cuts if cut < rows), rows]
-    return list(itertools.pairwise(edges))
+    return list(pairwise(edges))
 
 
 @st.composite

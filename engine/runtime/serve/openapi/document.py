@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 PUBLIC = ("/docs", "/ping", "/v2/health/live", "/v2/health/ready")
 """Routes that ask for no key."""
 
-_POSTED = (400, 401, 408, 413, 415, 422, 429, 503)
+_CHALLENGE = {
+    "Challenge": {"description": "How a key is sent.", "schema": {"type": "string", "const": "Bearer"}}
+}
+_POSTED = (400, 401, 408, 413, 415, 422, 429)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def openapi(
         "/ping": _get(
             "ping",
             "Whether the server is ready",
-            {"200": answered("It is."), **refusals((401, 503), keys)},
+            {"200": answered("It is."), **refusals((401,), keys)},
         ),
         **oip_paths(pipeline, shown.row, keys),
         "/metrics": _get(
@@ -126,10 +129,15 @@ def openapi(
                     "schema": {"type": "string", "pattern": "^[0-9a-f]{12}$"},
                     "example": pipeline.version,
                 },
+                "RequestId": {
+                    "description": "The request's id: the one it was sent with, or one of the server's own.",
+                    "schema": {"type": "string", "minLength": 1, "maxLength": 64},
+                },
                 "RetryAfter": {
                     "description": "Seconds after which to ask again.",
                     "schema": {"type": "integer", "minimum": 0},
                 },
+                **(_CHALLENGE if keys else {}),
             },
         },
     }

@@ -26,7 +26,7 @@ _DATATYPES = (
     "BYTES",
 )
 _GIVEN = {Kind.NUMBER: "FP64", Kind.CATEGORY: "BYTES", Kind.TEXT: "BYTES", Kind.TIMESTAMP: "INT64"}
-_POSTED = (400, 401, 404, 408, 413, 415, 429, 503)
+_POSTED = (400, 401, 404, 408, 413, 415, 429)
 _PARAMETERS = {"type": "object", "description": "Such as binary_data_size."}
 _TEXT = {"type": "string"}
 
@@ -64,7 +64,7 @@ def oip_paths(pipeline: Pipeline, row: Mapping[str, Any], keys: bool) -> dict[st
             answered("Its name, version and extensions.", reference("Server")),
         ),
         "/v2/health/live": get("serverLive", "Whether it runs", answered("It does.", live)),
-        "/v2/health/ready": get("serverReady", "Whether it answers", answered("It does.", ready), (503,)),
+        "/v2/health/ready": get("serverReady", "Whether it answers", answered("It does.", ready)),
     }
     model = {
         "name": "name",
@@ -94,7 +94,7 @@ def oip_paths(pipeline: Pipeline, row: Mapping[str, Any], keys: bool) -> dict[st
             f"modelReady{suffix}",
             "Whether the pipeline answers",
             answered("It does.", reference("ModelReady")),
-            (404, 503),
+            (404,),
         )
         found[f"{path}/infer"] = {"post": _infer(f"modelInfer{suffix}", pipeline, row, keys)}
         for own in (path, f"{path}/ready", f"{path}/infer"):

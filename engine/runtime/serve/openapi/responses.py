@@ -7,10 +7,16 @@ from types import MappingProxyType
 from typing import Any
 
 JSON = "application/json"
-VERSION_HEADER: Mapping[str, Any] = MappingProxyType(
-    {"Engine-Version": {"$ref": "#/components/headers/EngineVersion"}}
+_HEADERS: Mapping[str, Any] = MappingProxyType(
+    {
+        "Engine-Version": {"$ref": "#/components/headers/EngineVersion"},
+        "X-Request-Id": {"$ref": "#/components/headers/RequestId"},
+    }
 )
-_RETRY_HEADER = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
+_RETRY = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
+_CHALLENGE = {"WWW-Authenticate": {"$ref": "#/components/headers/Challenge"}}
+_MORE: Mapping[int, Mapping[str, Any]] = MappingProxyType({401: _CHALLENGE, 429: _RETRY, 503: _RETRY})
+_EVERYWHERE = (500, 503)
 
 REFUSALS: Mapping[int, tuple[str, str]] = MappingProxyType(
     {
@@ -22,17 +28,18 @@ REFUSALS: Mapping[int, tuple[str, str]] = MappingProxyType(
         415: ("UnsupportedMediaType", "The body is of another media type, or encoded in another way."),
         422: ("RowRefused", "The row is refused: by an input, or by a filter of the pipeline."),
         429: ("TooMany", "As many requests as the server takes at once are in flight; ask again."),
-        503: ("Unavailable", "The server isn't ready yet, or is about to stop."),
+        500: ("Failed", "The server is at fault; its log says why."),
+        503: ("Unavailable", "The server isn't ready yet, has too many connections, or is about to stop."),
     }
 )
 """Name and meaning of each status that says no."""
 
 
 def refusals(statuses: tuple[int, ...], keys: bool) -> dict[str, Any]:
-    """References to those responses; 401 only where keys are asked for."""
+    """References to those responses, and to those of every route; 401 only where keys are asked for."""
     return {
         str(status): {"$ref": f"#/components/responses/{REFUSALS[status][0]}"}
-        for status in sorted(statuses)
+        for status in sorted({*statuses, *_EVERYWHERE})
         if keys or status != 401
     }
 
@@ -50,7 +57,7 @@ def refusal_responses(said: Mapping[int, str], keys: bool) -> dict[str, Any]:
     for status, (name, meaning) in REFUSALS.items():
         if status == 401 and not keys:
             continue
-        headers = {**VERSION_HEADER, **(_RETRY_HEADER if status in (429, 503) else {})}
+        headers = {**_HEADERS, **_MORE.get(status, {})}
         made[name] = {
             "description": " ".join(filter(None, (meaning, said.get(status)))),
             "headers": headers,
@@ -67,7 +74,7 @@ def answered(
     examples: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A response of status 200."""
-    found: dict[str, Any] = {"description": description, "headers": dict(VERSION_HEADER)}
+    found: dict[str, Any] = {"description": description, "headers": dict(_HEADERS)}
     if schema is not None:
         found["content"] = {kind: {"schema": dict(schema)}}
         if examples:
