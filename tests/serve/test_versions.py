@@ -73,7 +73,7 @@ class Load:
         connection.close()
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_ten_versions_under_load(bundle: Path, versions: list[Pipeline], workers: int) -> None:
     wanted = {pipeline.version: bits(expected(pipeline, ROW)) for pipeline in versions}
     assert len({str(answer) for answer in wanted.values()}) > 5
