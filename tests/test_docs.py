@@ -6,7 +6,7 @@ The fenced blocks of a document run from top to bottom in one folder, in which a
 block          it
 =============  =========================================================================================
 ``sh``         each line is ``engine …`` or ``python -m pytest …``, and ends with 0, or as ``# exit 2``
-               behind it says
+               behind it says; ``engine serve …`` serves until the block ends, and ``curl`` asks it
 ``yaml``       is written to the file that its second line names; without one it is a part of a pipeline,
                laid over ``conf/pipeline/mine.yaml``
 ``python``     is written to the file that its first line names; without one it runs
@@ -30,6 +30,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from .serve.running import serving
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
@@ -117,6 +119,9 @@ class Reader:
 
         for line in block.text.splitlines():
             name, *argv = shlex.split(line, comments=True)
+            if (name, *argv[:1]) == ("engine", "serve"):
+                self.do_serving(block, argv[1:])
+                return
             refused = re.search(r"  # exit (\d+)$", line)
             self.capture.readouterr()
             if name == "python":
@@ -130,6 +135,18 @@ class Reader:
             printed = "".join(self.capture.readouterr())
             assert code == (int(refused[1]) if refused else 0), f"{block.place}: {line}\n{printed}"
             self.printed = printed
+
+    def do_serving(self, block: Block, overrides: list[str]) -> None:
+        first, *rest = block.text.splitlines()
+        assert first.startswith("engine serve "), f"{block.place}: {first}"
+        with serving(*overrides) as server:
+            for line in rest:
+                assert line.startswith("curl localhost:8080/"), f"{block.place}: {line}"
+                host, port = server.address
+                command = ["curl", "-sSf", *shlex.split(line.replace("localhost:8080", f"{host}:{port}"))[1:]]
+                answered = subprocess.run(command, capture_output=True, text=True)
+                assert answered.returncode == 0, f"{block.place}: {line}\n{answered.stderr}{server.lines}"
+                self.printed = answered.stdout
 
     def do_pycon(self, block: Block) -> None:
         """An example of a plugin, which tests/test_doctests.py runs."""
