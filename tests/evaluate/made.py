@@ -24,7 +24,7 @@ TARGETS: dict[str, dict[str, Any]] = {
     "quantiles": {
         "target": {"column": "x"},
         "objective": "reg:quantileerror",
-        "params": {"quantile_alpha": [0.125, 0.123456789, 0.9]},
+        "params": {"quantile_alpha": [0.123456789, 0.125, 0.9]},
     },
     "counts": {"target": {"column": "count"}, "objective": "count:poisson"},
     "gamma": {"target": {"column": "size"}, "objective": "reg:gamma"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ def test_of_each_task(task: str) -> None:
 
 
 def test_what_follows_from_the_model_itself() -> None:
-    assert evaluate(pipeline("quantiles"), table()).task.alphas == pytest.approx((0.125, 0.123456789, 0.9))
+    assert evaluate(pipeline("quantiles"), table()).task.alphas == pytest.approx((0.123456789, 0.125, 0.9))
     tweedie = evaluate(pipeline("tweedie"), table())
     assert tweedie.task.power == 1.25
     scores = pipeline("tweedie").predict_many(table())["score"].to_numpy().astype(float)
@@ -96,6 +96,11 @@ class Batches:
         yield from [self.rows] if whole else self.rows.select(columns).to_batches(self.size)
 
 
+def without_scores(found: Evaluation) -> list[Any]:
+    """Everything but the arrays, which have no one truth when compared."""
+    return [getattr(found, item.name) for item in fields(found) if item.name != "scored"]
+
+
 @pytest.mark.parametrize("size", [1, 7, 399, 400, 1000])
 def test_read_in_batches(size: int) -> None:
     rows = table()
@@ -103,7 +108,7 @@ def test_read_in_batches(size: int) -> None:
     whole = evaluate(pipeline("binary"), rows, by=["three"])
     inputs = Batches(rows, size)
     found = evaluate(pipeline("binary"), rows.select(["x", "three"]), by=["three"], inputs=inputs)
-    assert found == replace(whole, scored=found.scored)
+    assert without_scores(found) == without_scores(whole)
     assert np.array_equal(found.scored.scores, whole.scored.scores)
     assert set(inputs.columns) <= {"a", "b"}
     assert (found.rows, found.unlabelled) == (320, 80)
@@ -120,7 +125,7 @@ def test_rows_that_are_refused_in_batches() -> None:
     rows = table().set_column(0, "a", pa.array(np.arange(400.0), mask=np.arange(400) % 4 == 0))
     found = evaluate(fitted, rows, by=["three"], inputs=Batches(rows, 11))
     whole = evaluate(fitted, rows, by=["three"])
-    assert found == replace(whole, scored=found.scored)
+    assert without_scores(found) == without_scores(whole)
     assert (found.rows, found.rejected) == (300, 100) == (whole.rows, whole.rejected)
     assert sum(segment.rows for segment in found.segments) == 300
     with pytest.raises(DataError, match="it has 200 rows now, fewer than when its targets were read"):
