@@ -141,9 +141,11 @@ class Reader:
         assert first.startswith("engine serve "), f"{block.place}: {first}"
         with serving(*overrides) as server:
             for line in rest:
-                assert line.startswith("curl localhost:8080/"), f"{block.place}: {line}"
+                if line.startswith("#"):
+                    continue
+                assert line.startswith("curl -s localhost:8080/"), f"{block.place}: {line}"
                 host, port = server.address
-                command = ["curl", "-sSf", *shlex.split(line.replace("localhost:8080", f"{host}:{port}"))[1:]]
+                command = ["curl", "-Sf", *shlex.split(line.replace("localhost:8080", f"{host}:{port}"))[1:]]
                 answered = subprocess.run(command, capture_output=True, text=True)
                 assert answered.returncode == 0, f"{block.place}: {line}\n{answered.stderr}{server.lines}"
                 self.printed = answered.stdout

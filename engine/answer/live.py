@@ -65,6 +65,8 @@ class Live:
     name, version : str
     decoded : tuple of str or Derived
         The inputs that are decoded.
+    known : frozenset of str
+        Keys of a row that mean something: inputs, and what is kept.
     """
 
     def __init__(
@@ -87,7 +89,7 @@ class Live:
         )
         self._read = [item for item in pipeline.plan.inputs if item.name in table.looks_at]
         others = [*(item.name for item in pipeline.plan.inputs), *pipeline.plan.keep]
-        self._known = frozenset(others)
+        self.known = frozenset(others)
         self._unread = [
             name for name in dict.fromkeys(others) if name not in {item.name for item in self._read}
         ]
@@ -112,8 +114,8 @@ class Live:
             raise
         if self._observed:
             self._observer.answer(answer)
-            if not self._known.issuperset(row):
-                self._observer.ignored(len(row.keys() - self._known))
+            if not self.known.issuperset(row):
+                self._observer.ignored(len(row.keys() - self.known))
         return answer
 
     def many(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | RowError]:
@@ -141,7 +143,7 @@ class Live:
         for name in self._unread:  # nobody looks at them
             table = table.append_column(name, pa.nulls(table.num_rows))
         if self._observed:
-            ignored = sum(len(row.keys() - self._known) for row in rows)
+            ignored = sum(len(row.keys() - self.known) for row in rows)
             if ignored:
                 self._observer.ignored(ignored)
         made, bad = self._score(table, known)

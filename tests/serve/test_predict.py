@@ -167,6 +167,20 @@ def test_what_is_no_row_is_said_to_be_none(server: Server, body: bytes, status: 
     assert set(found.json) == {"error", "code", "column"}
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"instances": [ROW]},
+        {"dataframe_split": {"columns": ["rooms"], "data": [[1]]}},
+        {"inputs": [ROW], "parameters": {}},
+    ],
+)
+def test_other_servers_wrapping_is_no_row(server: Server, body: Any) -> None:
+    found = server.ask("POST", "/invocations", body)
+    assert found.status == 400
+    assert next(iter(body)) in found.json["error"]
+
+
 def test_half_a_surrogate_is_echoed_where_it_is_kept(server: Server) -> None:
     found = server.ask("POST", "/predict", b'{"id": "\\ud800", "rooms": 2}')
     assert found.status == 200
@@ -208,3 +222,5 @@ def test_metrics_count_what_was_asked(server: Server) -> None:
     assert grown("missing_total", input="size") == 10
     assert grown("score_count", column="score") == 11
     assert grown("request_seconds_count", route="predict") == 3
+    assert server.metrics()["engine_versions_refused_total"] == 0
+    assert server.metrics()['engine_refused_requests_total{reason="busy"}'] == 0

@@ -27,6 +27,12 @@ TOTALS = {
     "versions_refused": ("Versions that were not taken.", ()),
     "cpu_seconds": ("Processor time.", ("worker",)),
 }
+_KNOWN: dict[str, list[tuple[str, ...]]] = {
+    "refused_requests": [("busy",), ("gone",), ("http",), ("timeout",), ("too_large",)],
+    "rejected_rows": [("missing",), ("invalid",), ("unknown",), ("filtered",)],
+    "predictions_logged": [("written",), ("dropped",), ("failed",)],
+}
+"""Labels that are there from the start."""
 HISTOGRAMS = {
     "request_seconds": ("From a request's head to its answer.", ("route",)),
     "stage_seconds": ("Where a prediction's time goes.", ("stage",)),
@@ -48,6 +54,10 @@ def gather(board: Board, own: tuple[int, Counts] | None = None) -> Counts:
         published = own[1].plain() if own is not None and place == own[0] else board.read(place)
         if published is not None:
             found.merge(published)
+    for name, (_, labels) in TOTALS.items():
+        # an alert sees a count grow only where it was there before
+        for values in _KNOWN.get(name, [()] if not labels else []):
+            found.add(name, values, 0)
     return found
 
 

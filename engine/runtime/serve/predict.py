@@ -9,11 +9,17 @@ from typing import Any
 
 import msgspec
 
+from engine.answer.live import Live
 from engine.decode.json_text import parse
 from engine.errors import RowError
 from engine.runtime.serve.call import Answer, Call, Refusal
 
 _ENCODE = msgspec.json.Encoder().encode
+_ENVELOPES = frozenset(
+    {"instances", "inputs", "dataframe_split", "dataframe_records", "signature_name", "parameters", "ndarray"}
+)
+"""Keys in which other servers expect rows."""
+_MOST_ENVELOPE = 4
 
 
 def predict(call: Call, most_rows: int) -> Answer:
@@ -29,6 +35,8 @@ def predict(call: Call, most_rows: int) -> Answer:
     parsed = perf_counter()
     live = call.live
     if type(rows) is dict:
+        if len(rows) <= _MOST_ENVELOPE:
+            _refuse_envelope(rows, live)
         try:
             answer = live.one(rows)
         except RowError as error:
@@ -68,6 +76,18 @@ def encode(value: Any) -> bytes:
         raise Refusal(400, "something that is kept is nested too deeply", "json") from None
     except UnicodeEncodeError:  # half a surrogate in something that is kept
         return json.dumps(_spelt(value), allow_nan=False, default=_other).encode()
+
+
+def _refuse_envelope(row: dict[str, Any], live: Live) -> None:
+    """Other servers wrap rows; here the wrapping would be a row in which every input is missing."""
+    wrapped = [name for name in row if name in _ENVELOPES and name not in live.known]
+    if wrapped and live.known.isdisjoint(row):
+        raise Refusal(
+            400,
+            f'{wrapped[0]!r} is no input of this pipeline: send a row itself, {{"x": 1}}, or an array of '
+            "rows; tensors go to /v2/models/NAME/infer",
+            "rows",
+        )
 
 
 def _parse(body: bytes) -> Any:

@@ -88,9 +88,7 @@ class Service:
                 call = Call(path, headers, body, host.live(), self._id(headers))  # type: ignore[arg-type]
                 context.set_trailing_metadata(_trailing(call))
                 if not is_open and not host.allowed(headers):
-                    raise Refusal(
-                        401, "expected an API key: x-api-key: KEY, or authorization: Bearer KEY", "key"
-                    )
+                    raise Refusal(401, "a key is needed: authorization: Bearer KEY, or x-api-key: KEY", "key")
                 answer = await answerer(call)
                 code = StatusCode.OK
                 return answer
