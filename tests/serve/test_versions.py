@@ -20,7 +20,7 @@ from engine.pipeline import Pipeline
 from engine.scaffold.key import issue
 
 from .conftest import fit_homes
-from .running import Server, ask, serving, until
+from .running import SECONDS, Server, ask, serving, until
 from .test_predict import ROW, bits, expected
 
 ROUNDS = range(2, 13)
@@ -189,6 +189,8 @@ class Waits(RowStage):
     def check(self, columns):
         loads = threading.current_thread().name == "load"
         held = self.worker if loads else self.trial
+        if loads and held == "exit":
+            raise SystemExit(3)
         while held and Path(held).exists():
             sleep(0.01)
         return ()
@@ -266,3 +268,12 @@ def test_keys_are_read_while_a_version_is_tried(
         until(lambda: server.predict({"x": 1}, **{"x-api-key": issued[0].key}).status == 401, 5)
         assert server.predict({"x": 1}, **{"x-api-key": issued[1].key}).status == 200
         assert server.stop() == 0
+
+
+def test_a_plugin_that_exits_while_it_is_loaded_is_told_of(
+    waiting: Callable[..., str], plugins: Path, tmp_path: Path
+) -> None:
+    waiting(1, worker="exit")
+    with serving(f"bundle={tmp_path / 'waits'}", f"plugins=[{plugins}]", wait=False) as server:
+        assert server.process.wait(SECONDS) == 1
+        until(lambda: any("SystemExit" in line for line in server.lines))
