@@ -153,13 +153,16 @@ def ask(
 
 @contextmanager
 def serving(
-    *overrides: str, environment: Mapping[str, str] | None = None, wait: bool = True
+    *overrides: str,
+    environment: Mapping[str, str] | None = None,
+    wait: bool = True,
+    python: str = sys.executable,
 ) -> Iterator[Server]:
     """``engine serve`` with these overrides, on free ports; it is killed at the end."""
     given = {"server.port": "0", "server.grpc_port": "null", "server.grace_seconds": "0.1"}
     for override in overrides:
         given.pop(override.partition("=")[0], None)
-    command = [sys.executable, "-m", "engine", "serve", *overrides, *(f"{k}={v}" for k, v in given.items())]
+    command = [python, "-m", "engine", "serve", *overrides, *(f"{k}={v}" for k, v in given.items())]
     process = subprocess.Popen(
         command,
         stdout=subprocess.DEVNULL,

@@ -100,15 +100,39 @@ def test_what_comes_around_chunks_is_bounded(server: Server) -> None:
         assert client.ended()
 
 
-def test_a_trailer_is_no_header(server: Server) -> None:
+@pytest.mark.parametrize("cut", [0, 1, 20, 45])
+def test_a_trailer_is_no_header(server: Server, cut: int) -> None:
+    """Nor is it one where the rest of it comes later: ``cut`` bytes of the end."""
+    data = (
+        b"POST /predict HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+        + b"%x\r\n%b\r\n0\r\nx-request-id: mine\r\nexpect: 100-continue\r\ncontent-encoding: gzip\r\n\r\n"
+        % (len(BODY), BODY)
+    )
     with wire(server) as client:
-        client.send(
-            b"POST /predict HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
-            + b"%x\r\n%b\r\n0\r\ncontent-encoding: gzip\r\nx-request-id: mine\r\n\r\n" % (len(BODY), BODY)
-        )
+        client.send(data[: len(data) - cut])
+        if cut:
+            server.ask("GET", "/ping")  # the first piece is read by then
+            client.send(data[-cut:])
         answer = client.answer()
         assert answer.status == 200
         assert answer.headers["x-request-id"] != "mine"
+
+
+def test_tiny_chunks_cost_in_proportion_to_their_number(server: Server) -> None:
+    def seconds(number: int) -> float:
+        body = b" " * (number - len(BODY)) + BODY
+        data = b"POST /predict HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+        data += chunks(*(body[at : at + 1] for at in range(number)))
+        with wire(server) as client:
+            client.send(post(BODY))
+            assert client.answer().status == 200  # a new connection takes less at once
+            began = time.perf_counter()
+            client.send(data)
+            assert client.answer().status == 200
+        return time.perf_counter() - began
+
+    few, many = (min(seconds(number) for _ in range(5)) for number in (1_000, 16_000))
+    assert many < 24 * few + 0.05  # the square would be 256 times as much
 
 
 def test_rows_are_counted(server: Server) -> None:
@@ -125,6 +149,12 @@ def test_a_bomb_is_opened_no_further_than_the_limit(server: Server) -> None:
         assert refused.status in (400, 413)
         error(refused)
     assert resident(server) - before < 30e6
+
+
+@pytest.mark.parametrize("behind", [b"garbage", gzip.compress(b"{}")])
+def test_what_stands_behind_a_packed_body_is_not_passed_over(server: Server, behind: bytes) -> None:
+    answer = server.ask("POST", "/predict", gzip.compress(BODY) + behind, {"Content-Encoding": "gzip"})
+    assert (answer.status, error(answer)) == (400, "encoding")
 
 
 def test_packing_twice_is_not_known(server: Server) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import signal
 import ssl
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ pytest.importorskip("tritonclient.grpc")
 import tritonclient.grpc as client
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from . import wire as raw
 from .certificates import Files, certify
 from .rpc import wire
 from .running import SECONDS, Server, ask, serving, until
@@ -137,6 +139,16 @@ def test_keys(locked: Server, keyring: Keyring, pipeline: Pipeline) -> None:
         with client.InferenceServerClient(locked.grpc) as asking:
             assert asking.is_server_live() and asking.is_server_ready()
     assert not any(key in line for line in locked.lines for key in map(keyring.of, keyring.keys))
+
+
+def test_a_key_behind_the_body_is_none(locked: Server, keyring: Keyring) -> None:
+    text = json.dumps(ROW).encode()
+    with raw.wire(locked) as end:
+        end.send(
+            b"POST /predict HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+            + b"%x\r\n%b\r\n0\r\nx-api-key: %b\r\n\r\n" % (len(text), text, keyring.of("app").encode())
+        )
+        assert end.answer().status == 401
 
 
 def test_a_key_is_revoked_while_it_serves(locked: Server, keyring: Keyring) -> None:

@@ -6,16 +6,21 @@ import shutil
 import signal
 import threading
 from collections import Counter
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import engine
 from engine.bundle import set_current
+from engine.config.config import Config
 from engine.pipeline import Pipeline
+from engine.scaffold.key import issue
 
 from .conftest import fit_homes
-from .running import Server, ask, serving, until
+from .running import SECONDS, Server, ask, serving, until
 from .test_predict import ROW, bits, expected
 
 ROUNDS = range(2, 13)
@@ -165,3 +170,110 @@ def test_the_folder_of_a_version_never_changes(bundle: Path, versions: list[Pipe
         server.send(signal.SIGHUP)
         assert server.predict(ROW).version == versions[0].version
         assert server.stop() == 0
+
+
+WAITS = """
+import threading
+from pathlib import Path
+from time import sleep
+from engine.schema import Kind
+from engine.stage import RowStage, option, stage
+
+@stage("waits")
+class Waits(RowStage):
+    \"\"\"Holds up the workers that load it, and nobody else, while there is a file.\"\"\"
+
+    worker: str = option("", help="a file")
+    trial: str = option("", help="another")
+
+    def check(self, columns):
+        loads = threading.current_thread().name == "load"
+        held = self.worker if loads else self.trial
+        if loads and held == "exit":
+            raise SystemExit(3)
+        while held and Path(held).exists():
+            sleep(0.01)
+        return ()
+
+    def declare(self, columns):
+        return Kind.NUMBER
+
+    def express(self, columns, learned):
+        return columns["x"] + 1
+"""
+
+
+@pytest.fixture(scope="module")
+def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plugins")
+    (folder / "waits.py").write_text(WAITS)
+    return folder
+
+
+@pytest.fixture
+def waiting(tmp_path: Path, plugins: Path) -> Callable[..., str]:
+    """Saves a version with such a stage."""
+
+    def save(at: int, **held: str) -> str:
+        config = {"name": "waits", "inputs": {"x": "number"}, "plugins": [str(plugins)]}
+        stages = {
+            "waits": {"use": "waits", "columns": ["x"], "into": "y", **held},
+            "over": {"use": "threshold", "columns": ["y"], "at": at, "into": "over"},
+        }
+        pipeline = engine.build(Config({**config, "stages": stages}))
+        pipeline.save(tmp_path / "waits")
+        return pipeline.version
+
+    return save
+
+
+def test_a_version_that_loads_slowly_does_not_replace_a_newer_one(
+    waiting: Callable[..., str], plugins: Path, tmp_path: Path
+) -> None:
+    hold, bundle = tmp_path / "hold", tmp_path / "waits"
+    newest, slow, first = waiting(3), waiting(2, worker=str(hold)), waiting(1)
+    set_current(bundle, first)
+    hold.touch()
+    with serving(f"bundle={bundle}", f"plugins=[{plugins}]", "server.poll_seconds=0.05") as server:
+        assert server.predict({"x": 1}).version == first
+        set_current(bundle, slow)
+        until(lambda: len(server.workers()) == 2)
+        until(lambda: len(server.workers()) == 1)  # it was tried, and is loaded
+        set_current(bundle, newest)
+        server.event("serves", version=newest)
+        hold.unlink()
+        set_current(bundle, first)
+        server.event("serves", after=3, version=first)
+        assert {event.get("version") for event in server.events} == {first, newest, None} - {None}
+        assert server.predict({"x": 1}).version == first
+
+
+def test_keys_are_read_while_a_version_is_tried(
+    waiting: Callable[..., str], plugins: Path, tmp_path: Path
+) -> None:
+    hold, bundle = tmp_path / "hold", tmp_path / "waits"
+    slow, first = waiting(2, trial=str(hold)), waiting(1)
+    set_current(bundle, first)
+    issued = [issue(name, tmp_path / "keys.txt", date(2026, 1, 1)) for name in ("a", "b")]
+    keys = issued[0].file
+    with serving(
+        f"bundle={bundle}", f"plugins=[{plugins}]", "server.poll_seconds=0.05", f"server.keys={keys}"
+    ) as server:
+        hold.touch()
+        set_current(bundle, slow)
+        until(lambda: len(server.workers()) == 2)
+        kept = [line for line in keys.read_text().splitlines() if not line.startswith("a ")]
+        keys.write_text("\n".join(kept))
+        server.send(signal.SIGHUP)
+        until(lambda: server.predict({"x": 1}, **{"x-api-key": issued[0].key}).status == 401, 5)
+        assert server.predict({"x": 1}, **{"x-api-key": issued[1].key}).status == 200
+        assert server.stop() == 0
+
+
+def test_a_plugin_that_exits_while_it_is_loaded_is_told_of(
+    waiting: Callable[..., str], plugins: Path, tmp_path: Path
+) -> None:
+    waiting(1, worker="exit")
+    with serving(f"bundle={tmp_path / 'waits'}", f"plugins=[{plugins}]", wait=False) as server:
+        assert server.process.wait(SECONDS) == 1
+        until(lambda: any("SystemExit" in line for line in server.lines))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -267,6 +269,60 @@ def test_a_worker_that_keeps_dying_is_started_less_and_less_often(bundle: Path) 
         until(lambda: server.metrics().get(f'engine_ready{{worker="{place}"}}') == 1)
         assert server.predict(ROW).status == 200
         assert server.stop() == 0
+
+
+def test_a_stop_is_in_good_order_while_a_worker_is_dead(bundle: Path) -> None:
+    with serving(f"bundle={bundle}", "server.workers=2") as server:
+        server.event("serves", worker=1)
+        os.kill(server.workers()[-1], signal.SIGKILL)
+        server.event("a worker died and is started again")
+        assert server.stop() == 0
+        assert [event for event in server.events if "draining" in event["event"]]
+
+
+def test_a_worker_that_cannot_be_started_is_started_later(bundle: Path, tmp_path: Path) -> None:
+    """And what else the server does goes on meanwhile."""
+    python = tmp_path / "python"
+    python.symlink_to(Path(sys.executable).resolve())
+    packages = os.pathsep.join(path for path in sys.path if path)
+    with serving(
+        f"bundle={bundle}", "server.workers=2", environment={"PYTHONPATH": packages}, python=str(python)
+    ) as server:
+        server.event("serves", worker=1)
+        python.rename(tmp_path / "away")
+        os.kill(server.workers()[-1], signal.SIGKILL)
+        place = server.event("a worker can't be started")["worker"]
+        server.send(signal.SIGHUP)
+        heard = len(server.events)
+        (tmp_path / "away").rename(python)
+        server.event("serves", after=heard, worker=place)
+        assert server.stop() == 0
+
+
+def test_proc_is_not_needed(bundle: Path, tmp_path: Path) -> None:
+    hide = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs none /proc && exec "$0" "$@"']
+    if shutil.which("unshare") is None or subprocess.run([*hide, "true"], check=False).returncode:
+        pytest.skip("no namespaces here")
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {shlex.join([*hide, sys.executable])} "$@"\n')
+    python.chmod(0o755)
+    with serving(f"bundle={bundle}", python=str(python)) as server:
+        assert server.predict(ROW).status == 200
+        found = server.metrics()
+        assert found[ANSWERED] == 1
+        assert not any(name.startswith("engine_resident_bytes") for name in found)
+        assert server.stop() == 0
+
+
+def test_memory_without_a_file_is_not_needed(bundle: Path, tmp_path: Path) -> None:
+    """A sandbox may refuse it."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os\ndef refused(*_):\n    raise PermissionError\nos.memfd_create = refused\n"
+    )
+    packages = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with serving(f"bundle={bundle}", environment={"PYTHONPATH": packages}) as server:
+        assert server.predict(ROW).status == 200
+        assert server.metrics()[ANSWERED] == 1
 
 
 def test_what_waits_outlives_the_only_worker(bundle: Path) -> None:

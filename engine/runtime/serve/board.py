@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import tempfile
 import zlib
 from typing import Any
 
@@ -77,6 +78,10 @@ class Board:
 
 def new_board(places: int) -> int:
     """The descriptor of memory for so many workers."""
-    file = os.memfd_create("engine-counts", os.MFD_CLOEXEC)
+    try:
+        file = os.memfd_create("engine-counts", os.MFD_CLOEXEC)
+    except OSError:  # some sandboxes refuse it
+        with tempfile.TemporaryFile() as there:
+            file = os.dup(there.fileno())
     os.ftruncate(file, places * _SLOT)
     return file

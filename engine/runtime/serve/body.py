@@ -64,7 +64,8 @@ def unpack(body: bytes, encoding: bytes, most: int) -> bytes:
     Raises
     ------
     Refusal
-        The encoding is another than gzip or deflate; the body is damaged, or too large when unpacked.
+        The encoding is another than gzip or deflate; the body is damaged, has something behind its end, such
+        as a second member, or is too large when unpacked.
 
     Examples
     --------
@@ -87,6 +88,8 @@ def unpack(body: bytes, encoding: bytes, most: int) -> bytes:
         raise too_large("unpacked", most)
     if not opened.eof:
         raise Refusal(400, f"the body's {name.decode()} is cut off", "encoding")
+    if opened.unused_data:  # what isn't read must not be lost without a word
+        raise Refusal(400, f"something stands behind the body's {name.decode()}", "encoding")
     return found
 
 

@@ -47,7 +47,7 @@ def load_version(load: Load, config: Config, folder: str | None, predictions: Pr
         return Loaded(None, str(error), error.exit_code)
     except MemoryError:
         return Loaded(None, "there isn't enough memory for it", 2)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a plugin that exits ends a thread without a word
         return Loaded(None, f"loading it failed: {fault(error)}", 1)
     return Loaded(pipeline)
 

@@ -24,14 +24,17 @@ class Process:
         here, there = socket.socketpair()
         environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ}  # nothing here needs more
         with there:
-            self.popen = subprocess.Popen(
-                [*command, str(there.fileno())],
-                pass_fds=[there.fileno()],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-            )
+            try:
+                self.popen = subprocess.Popen(
+                    [*command, str(there.fileno())],
+                    pass_fds=[there.fileno()],
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                )
+            except OSError:
+                here.close()
+                raise
         self.channel = Channel(here)
-        self.served = False
         self.gone = asyncio.Event()
 
     def end(self) -> int:

@@ -49,7 +49,8 @@ class Publisher:
             ("ready", ready),
             ("resident_bytes", _resident()),
         ):
-            self.counts.gauge(name, float(value), self._label)
+            if value is not None:
+                self.counts.gauge(name, float(value), self._label)
         used = os.times()
         self.counts.totals["cpu_seconds", self._label] = self._seconds + used.user + used.system
         try:
@@ -63,6 +64,9 @@ class Publisher:
         return exposition(gather(self._board), accept)
 
 
-def _resident() -> int:
-    with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - asked every second
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def _resident() -> int | None:
+    try:
+        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - asked every second
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:  # a container need not have it
+        return None

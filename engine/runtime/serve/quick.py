@@ -35,8 +35,10 @@ class QuickConnection(Connection):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._route: Route | None = None  # of a request that may be answered as soon as its body is here
+        self._given: list[tuple[bytes, bytes]] = []  # its headers, without what trails its body
         self._sent: dict[bytes, bytes] = {}
         self._pieces: list[bytes] = []
+        self._size = 0  # bytes of the pieces
 
     def data_received(self, data: bytes) -> None:
         """Read on; what isn't here as a whole goes uvicorn's way."""
@@ -58,10 +60,11 @@ class QuickConnection(Connection):
             and self._refusal is None
             and self._head <= MOST_HEAD
         ):
-            self._sent = dict(self.headers)
+            self._given, self._sent = self.headers, dict(self.headers)
             self._route = self.quick.quick(self.url, self._sent)
             if self._route is not None:
                 self._heading, self._head = False, 0
+                self.headers = []  # as in `Connection`
                 return
         super().on_headers_complete()
 
@@ -69,7 +72,8 @@ class QuickConnection(Connection):
         """A piece of it is here."""
         if self._route is not None:
             self._pieces.append(body)
-            if sum(map(len, self._pieces)) > HEAVY:
+            self._size += len(body)
+            if self._size > HEAVY:
                 self._wait()
             return
         super().on_body(body)
@@ -80,7 +84,7 @@ class QuickConnection(Connection):
         if route is not None:
             pieces = self._pieces
             body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            self._pieces, self._route = [], None
+            self._forget()
             self.since = None
             self._heading, self._head = True, 0
             self._answer(route, body)
@@ -88,7 +92,7 @@ class QuickConnection(Connection):
         super().on_message_complete()
 
     def _answer(self, route: Route, body: bytes) -> None:
-        answer, more = self.quick.at_once(route, self.url, self.headers, self._sent, body)
+        answer, more = self.quick.at_once(route, self.url, self._given, self._sent, body)
         parts = [_STATUS[answer.status]]
         for name, value in self.server_state.default_headers:
             parts += name, b": ", value, b"\r\n"
@@ -101,13 +105,19 @@ class QuickConnection(Connection):
 
     def _wait(self) -> None:
         """Hand a request on to uvicorn, with what is here of it."""
-        pieces, self._pieces, self._route = self._pieces, [], None
+        pieces = self._pieces
+        self._forget()
+        self.expect_100_continue = False  # a head that asks for it isn't quick: this is what trails the body
         super().on_headers_complete()
         for piece in pieces:
             super().on_body(piece)
 
+    def _forget(self) -> None:
+        self._route, self._pieces, self._size = None, [], 0
+
     def refuse(self, status: int, message: str, code: str) -> None:
         """Answer with an error what is coming, and close."""
         if self._route is not None:  # uvicorn doesn't know of it, so nobody else answers
-            self._route, self._pieces, self._heading = None, [], True
+            self._forget()
+            self._heading = True
         super().refuse(status, message, code)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.config.config import Config
-from engine.errors import EngineError, UserError
+from engine.errors import EngineError, UserError, fault
 from engine.runtime.serve.begin import Begin, config_to_plain
 from engine.runtime.serve.binding import check_exposure
 from engine.runtime.serve.board import Board, new_board
@@ -130,7 +130,7 @@ class Supervisor:
         self._stop, self._ready, self._look = asyncio.Event(), asyncio.Event(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._look.set)
+        loop.add_signal_handler(signal.SIGHUP, self._asked)
         self._begin(0, self._workers[0])
         tasks = [loop.create_task(self._watch())]
         stop = loop.create_task(self._stop.wait())
@@ -159,8 +159,16 @@ class Supervisor:
     # -- workers
 
     def _start(self, place: int) -> None:
-        if not self._stopping:
-            self._begin(place, start(self._command))
+        if self._stopping:
+            return
+        try:
+            process = start(self._command)
+        except OSError as error:  # too many processes, or too little memory: not for ever
+            wait = self._wait(place)
+            self._log.error("a worker can't be started", worker=place, why=str(error), seconds=wait)
+            asyncio.get_running_loop().call_later(wait, self._start, place)
+            return
+        self._begin(place, process)
 
     def _begin(self, place: int, process: Process) -> None:
         """Tell a process that it is a worker."""
@@ -194,7 +202,6 @@ class Supervisor:
             return
         for message in messages:
             if message["kind"] == "serves":
-                process.served = True
                 self._waits.pop(place, None)
                 self._served = message["version"]
                 self._log.info("serves", worker=place, version=message["version"])
@@ -209,6 +216,7 @@ class Supervisor:
         """A worker is gone: another takes its place."""
         code = process.end()
         process.gone.set()
+        del self._workers[place]
         published = self._board.read(place)
         if published is not None:
             self._board.publish(place, {**published, "gauges": []})
@@ -218,11 +226,16 @@ class Supervisor:
             self._failure = f"the worker ended while it started (exit code {code})", 1
             self._ready.set()
             return
-        wait = _FIRST_WAIT if process.served else min(2 * self._waits.get(place, _FIRST_WAIT), _LONGEST_WAIT)
-        self._waits[place] = wait
+        wait = self._wait(place)
         self._log.error("a worker died and is started again", worker=place, exit=code, seconds=wait)
         self._count("worker_restarts")
         asyncio.get_running_loop().call_later(wait, self._start, place)
+
+    def _wait(self, place: int) -> float:
+        """Seconds until a worker is started again, who didn't serve since it was the last time."""
+        wait = min(2 * self._waits[place], _LONGEST_WAIT) if place in self._waits else _FIRST_WAIT
+        self._waits[place] = wait
+        return wait
 
     def _count(self, name: str) -> None:
         self._counts.add(name)
@@ -245,14 +258,19 @@ class Supervisor:
         most = self._settings.drain_seconds + _PATIENCE
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(most):
-                for process in self._workers.values():
+                for process in list(self._workers.values()):
                     await process.gone.wait()
         self._log.info("stopped")
 
     # -- versions
 
+    def _asked(self) -> None:
+        """SIGHUP: other keys are read at once, even if a version is being tried."""
+        self._send({"kind": "keys"})
+        self._look.set()
+
     async def _watch(self) -> None:
-        """Look for new versions, now and then and on SIGHUP; then for other keys, too."""
+        """Look for new versions, now and then and on SIGHUP."""
         await self._ready.wait()
         while True:
             with contextlib.suppress(TimeoutError):
@@ -260,8 +278,10 @@ class Supervisor:
             if self._look.is_set():
                 self._look.clear()
                 self._refused = None  # asked again, it is tried again
-                self._send({"kind": "keys"})
-            await self._follow()
+            try:
+                await self._follow()
+            except Exception as error:
+                self._refuse(f"it can't be looked for: {fault(error)}", "")
 
     async def _follow(self) -> None:
         if self._newest is None:

@@ -11,6 +11,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,6 +103,8 @@ class _Worker:
         self._server = http_server(self._app, settings, self._tls, self._refused)
         self._stop, self._close = asyncio.Event(), asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
+        self._loads = count(1)
+        self._newest = 0  # of the loads that were taken: an older one that took longer comes too late
         self._code = 0
 
     async def run(self) -> int:
@@ -174,50 +177,57 @@ class _Worker:
             self._log.error("the keys can't be read; those before go on", why=str(error))
 
     def _begin_loading(self, config: Config, folder: str | None, *, first: bool) -> None:
-        loop = asyncio.get_running_loop()
+        loop, number = asyncio.get_running_loop(), next(self._loads)
 
         def work() -> None:
             found = load_version(self._load, config, folder, self._begin.predictions)
             with contextlib.suppress(RuntimeError):  # the loop is closed
-                loop.call_soon_threadsafe(partial(self._take, found, first=first))
+                loop.call_soon_threadsafe(partial(self._take, found, number, first=first))
 
         threading.Thread(target=work, name="load", daemon=True).start()
 
-    def _take(self, found: Loaded, *, first: bool) -> None:
+    def _take(self, found: Loaded, number: int, *, first: bool) -> None:
         """Put a version in the place of the one in use, or say why not."""
         pipeline = found.pipeline
         if pipeline is None:
-            self._channel.send({"kind": "failed", "why": found.why, "code": found.code, "first": first})
-            if first:
-                self._code = found.code
-                self._stop.set()
+            self._failed(found.why, found.code, first=first)
             return
-        try:
-            self._log_predictions(pipeline)
-        except EngineError as error:
-            self._take(Loaded(None, str(error), error.exit_code), first=first)
-            return
-        self._holder.swap(pipeline)
-        if not first:
-            self._publish()
-            self._channel.send({"kind": "serves", "version": pipeline.version, "first": False})
-            return
-        gc.collect()
-        gc.freeze()  # what was made for good is never looked through again
-        self._opening = asyncio.get_running_loop().create_task(self._open(pipeline.version))
+        if number > self._newest:
+            try:
+                self._log_predictions(pipeline)
+            except EngineError as error:
+                self._failed(str(error), error.exit_code, first=first)
+                return
+            self._holder.swap(pipeline)
+            self._newest = number
+            if not first:
+                self._publish()
+                self._channel.send({"kind": "serves", "version": pipeline.version, "first": False})
+        if first:
+            gc.collect()
+            gc.freeze()  # what was made for good is never looked through again
+            self._opening = asyncio.get_running_loop().create_task(self._open())
 
-    async def _open(self, version: str) -> None:
+    def _failed(self, why: str, code: int, *, first: bool) -> None:
+        """Say that a version can't be had; without the first there is nothing to serve."""
+        self._channel.send({"kind": "failed", "why": why, "code": code, "first": first})
+        if first:
+            self._code = code
+            self._stop.set()
+
+    async def _open(self) -> None:
         """Take requests: the first version is here."""
         try:
             await self._serve_grpc()
         except EngineError as error:
-            self._take(Loaded(None, str(error), error.exit_code), first=True)
+            self._failed(str(error), error.exit_code, first=True)
             return
         self._serve()
         while not self._server.started and not self._stop.is_set():
             await asyncio.sleep(0.005)
         self._publish()
-        self._channel.send({"kind": "serves", "version": version, "first": True})
+        assert self._holder.live is not None
+        self._channel.send({"kind": "serves", "version": self._holder.live.version, "first": True})
 
     def _log_predictions(self, pipeline: Pipeline) -> None:
         inputs, outputs = pipeline.inputs, pipeline.outputs
