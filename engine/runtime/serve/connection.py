@@ -18,7 +18,7 @@ _FRAMING = 8
 """Bytes of framing that a byte of a body may come with: a chunk of one byte takes five."""
 _SLOWEST = 64 << 10
 """Bytes of its answer that a client takes at the least, in the time that it has to send a request."""
-_IDLE_SECONDS = 0.2
+_IDLE_SECONDS = 0.5
 """How long a server that stops waits for what idle clients may have sent already."""
 _REFUSED_AT_LENGTH = 256
 """Connections above the limit that are told why, and not merely closed."""

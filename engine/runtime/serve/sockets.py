@@ -17,6 +17,13 @@ _OTHER_FILES = 1024
 """Files that a worker has open besides connections, at the most."""
 _ATTACH_FILTER = 26
 """Linux's SO_ATTACH_FILTER."""
+_DROP_SYN = (
+    (0x30, 0, 0, 13),  # load the byte of TCP's flags
+    (0x45, 0, 1, 0x02),  # SYN: next, else skip one
+    (0x06, 0, 0, 0),  # take nothing
+    (0x06, 0, 0, 0xFFFFFFFF),  # take all
+)
+"""A program of Linux's classic BPF (code, jump if true, jump if false, operand); it sees a TCP segment."""
 
 
 def listen(host: str, port: int, option: str) -> socket.socket:
@@ -54,9 +61,12 @@ def hush(listener: socket.socket) -> None:
     """
     if sys.platform != "linux":
         return
-    drop = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0))  # BPF: return 0 bytes
+    # only what begins a connection (SYN) is dropped: what ends the handshake of one that has begun is not
+    program = b"".join(struct.pack("=HBBI", *step) for step in _DROP_SYN)
+    steps = ctypes.create_string_buffer(program)
+    filter_ = struct.pack("@HP", len(_DROP_SYN), ctypes.addressof(steps))
     with suppress(OSError):
-        listener.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("@HP", 1, ctypes.addressof(drop)))
+        listener.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, filter_)
 
 
 def allow_connections(connections: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import select
 import signal
 import socket
 import sys
@@ -46,8 +47,8 @@ _LATE_SECONDS = 0.5
 """How long after the grace period the supervisor's word is waited for."""
 _LOG_SECONDS = 3.0
 """How long the prediction log may take to write what waits: the supervisor doesn't wait much longer."""
-_ACCEPT_SECONDS = 0.1
-"""How long those are accepted who connected before it came."""
+_QUIET_SECONDS, _ACCEPT_SECONDS = 0.2, 3.0
+"""Those who connected before it came are accepted until nobody waited for so long, and this long at most."""
 
 
 def run_worker(descriptor: int, load: Load) -> int:
@@ -136,7 +137,7 @@ class _Worker:
             self._log.info("draining", seconds=self._settings.grace_seconds)
             with contextlib.suppress(TimeoutError):  # nobody may be there to say it
                 await asyncio.wait_for(self._close.wait(), self._settings.grace_seconds + _LATE_SECONDS)
-            await asyncio.sleep(_ACCEPT_SECONDS)
+            await self._accept_the_rest()
         self._server.should_exit = True
         if self._grpc is not None:
             await self._grpc.stop(self._settings.drain_seconds)
@@ -145,6 +146,16 @@ class _Worker:
             await asyncio.to_thread(self._predictions.close, _LOG_SECONDS)
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._log.info("stopped")
+
+    async def _accept_the_rest(self) -> None:
+        """Go on while somebody waits to be accepted: whoever still does when the socket closes is reset."""
+        poll, loop = select.poll(), asyncio.get_running_loop()
+        poll.register(self._listener, select.POLLIN)
+        end = loop.time() + _ACCEPT_SECONDS
+        quiet = 0.0
+        while quiet < _QUIET_SECONDS and loop.time() < end:
+            await asyncio.sleep(0.02)
+            quiet = 0.0 if poll.poll(0) else quiet + 0.02
 
     def _told(self) -> None:
         """Do what the supervisor says; without one there is nobody to serve for."""
