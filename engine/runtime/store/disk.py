@@ -1,0 +1,204 @@
+"""A folder on a disk."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from engine.runtime.io.durable import sync
+from engine.runtime.io.files import reading, writing
+from engine.runtime.store import Busy
+
+
+class DiskStore:
+    """Files below a folder, which is made when something is written.
+
+    Parameters
+    ----------
+    root : Path
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> store = DiskStore(Path(tempfile.mkdtemp()))
+    >>> store.create("a/b.json", b"{}"), store.create("a/b.json", b"[]"), store.read("a/b.json")
+    (True, False, b'{}')
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __str__(self) -> str:
+        return str(self.root)
+
+    def shown(self, name: str) -> str:
+        return str(self.root / name)
+
+    def create(self, name: str, data: bytes) -> bool:
+        path = self.root / name
+        beside = path.with_name(f"_{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+        with writing(path):
+            self._make_folder(path.parent)
+            try:
+                beside.write_bytes(data)
+                sync(beside)
+                made = _link(beside, path)
+            finally:
+                beside.unlink(missing_ok=True)
+            sync(path.parent)
+        return made
+
+    def write(self, name: str, data: bytes) -> None:
+        path = self.root / name
+        beside = path.with_name(f"_{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+        with writing(path):
+            self._make_folder(path.parent)
+            try:
+                beside.write_bytes(data)
+                beside.replace(path)
+            finally:
+                beside.unlink(missing_ok=True)
+
+    def read(self, name: str) -> bytes | None:
+        path = self.root / name
+        with reading(path):
+            try:
+                return path.read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    def read_all(self, folder: str) -> dict[str, bytes]:
+        found = {}
+        for name in self.names(folder):
+            if not name.startswith("_") and not (self.root / folder / name).is_dir():
+                data = self.read(f"{folder}/{name}")
+                if data is not None:
+                    found[name] = data
+        return found
+
+    def names(self, folder: str = "") -> Sequence[str]:
+        path = self.root / folder
+        with reading(path):
+            try:
+                return sorted(os.listdir(path))
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+
+    def size(self, name: str) -> int | None:
+        with reading(self.root / name):
+            try:
+                return (self.root / name).stat().st_size
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    @contextmanager
+    def scratch(self, name: str) -> Iterator[_Scratch]:
+        scratch = _Scratch(self.root / name)
+        with writing(scratch.path):
+            self._make_folder(scratch.path.parent)
+        try:
+            yield scratch
+        finally:
+            if not scratch.kept:
+                scratch.path.unlink(missing_ok=True)
+
+    @contextmanager
+    def local(self, name: str) -> Iterator[Path]:
+        yield self.root / name
+
+    def publish(self, name: str, target: str) -> None:
+        path = self.root / target
+        with writing(path):
+            self._make_folder(path.parent)
+            _link(self.root / name, path)
+            sync(path.parent)
+
+    def rename(self, name: str, target: str) -> None:
+        path = self.root / target
+        with writing(path):
+            self._make_folder(path.parent)
+            try:
+                (self.root / name).replace(path)
+            except FileNotFoundError:
+                if not path.exists():
+                    raise
+            sync(path.parent)
+
+    def remove(self, name: str) -> None:
+        path = self.root / name
+        with writing(path):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        path = self.root / name
+        handle = self._locked(path)
+        try:
+            yield
+        finally:
+            os.close(handle)
+
+    def _locked(self, path: Path) -> int:
+        while True:
+            with writing(path):
+                self._make_folder(path.parent)
+                handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if _is_same(handle, path):
+                        return handle
+                    os.close(handle)  # who held it removed it meanwhile
+                except BlockingIOError:
+                    os.close(handle)
+                    raise Busy from None
+
+    def _make_folder(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+class _Scratch:
+    """A file under its own name, which nobody knows of yet."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.kept = False
+
+    def keep(self) -> None:
+        with writing(self.path):
+            sync(self.path)
+            sync(self.path.parent)
+        self.kept = True
+
+
+def _is_same(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _link(path: Path, target: Path) -> bool:
+    """Give a file a second name, unless it is taken; whether it was given."""
+    try:
+        target.hardlink_to(path)
+    except FileExistsError:
+        return False
+    except OSError:
+        # a file system without links: to create the name decides who is first
+        with suppress(FileExistsError):
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            beside = target.with_name(f"_{target.name}.{uuid.uuid4().hex[:12]}.tmp")
+            shutil.copyfile(path, beside)
+            sync(beside)
+            beside.replace(target)
+            return True
+        return False
+    return True
