@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["Busy", "Scratch", "Store"]
+__all__ = ["BusyError", "Scratch", "Store"]
 
 
-class Busy(Exception):
+class BusyError(Exception):
     """Somebody else holds a lock."""
 
 
@@ -30,8 +30,8 @@ class Scratch(Protocol):
 class Store(Protocol):
     """Files by name, below one folder; names have ``/`` between their parts.
 
-    What is made is written beside and given its name when it is whole: nobody sees half a file under its name.
-    Every method raises `DataError`, which says what couldn't be written or read, and why.
+    What is made is written beside and given its name when it is whole: nobody sees half a file under its
+    name. Every method raises `DataError`, which says what couldn't be written or read, and why.
     """
 
     def __str__(self) -> str:
@@ -59,7 +59,7 @@ class Store(Protocol):
         ...
 
     def names(self, folder: str = "") -> Sequence[str]:
-        """The last parts of the names in a folder, of files and folders, sorted; none if there is no folder."""
+        """The last parts of the names in a folder, of files and folders, sorted; none: no such folder."""
         ...
 
     def size(self, name: str) -> int | None:
@@ -82,7 +82,7 @@ class Store(Protocol):
         ...
 
     def rename(self, name: str, target: str) -> None:
-        """Give a file another name at once, replacing what has it; if it is gone and the target there: done."""
+        """Give a file another name at once, replacing what has it; gone and the target there: done."""
         ...
 
     def remove(self, name: str) -> None:
@@ -94,7 +94,7 @@ class Store(Protocol):
 
         Raises
         ------
-        Busy
+        BusyError
             Another holds it.
         """
         ...

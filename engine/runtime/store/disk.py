@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engine.runtime.io.durable import sync
 from engine.runtime.io.files import reading, writing
-from engine.runtime.store import Busy
+from engine.runtime.store import BusyError
 
 
 class DiskStore:
@@ -85,7 +85,7 @@ class DiskStore:
         path = self.root / folder
         with reading(path):
             try:
-                return sorted(os.listdir(path))
+                return sorted(item.name for item in path.iterdir())
             except (FileNotFoundError, NotADirectoryError):
                 return []
 
@@ -158,7 +158,7 @@ class DiskStore:
                     os.close(handle)  # who held it removed it meanwhile
                 except BlockingIOError:
                     os.close(handle)
-                    raise Busy from None
+                    raise BusyError from None
 
     def _make_folder(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
