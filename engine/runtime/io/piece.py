@@ -51,5 +51,5 @@ class Piece(msgspec.Struct, frozen=True, omit_defaults=True):
     partition: dict[str, str | int | None] = {}
 
 
-class InputChanged(DataError):
+class InputChangedError(DataError):
     """A file is not what it was when the run was planned."""

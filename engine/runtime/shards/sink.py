@@ -53,7 +53,7 @@ class RunState(Protocol):
     """
 
     def commits(self) -> Sequence[Commit]:
-        """The runs whose output is there, or is part of it, oldest first; their files were seen to be there."""
+        """The runs whose output is what readers see, or is part of it, oldest first."""
         ...
 
     def unfinished(self) -> Sequence[str]:
@@ -69,7 +69,7 @@ class RunState(Protocol):
         ...
 
     def lock(self, run_id: str) -> AbstractContextManager[None]:
-        """Be the only driver of a run, where the sink can tell; else `BusyError` of `engine.runtime.store`."""
+        """Be the only driver of a run, where the sink can tell; else `engine.runtime.store.BusyError`."""
         ...
 
     def receipts(self, run_id: str) -> Mapping[int, Receipt]:
