@@ -14,7 +14,7 @@ from engine.decode.arrow import take_rows
 from engine.errors import ConfigError, DataError, Mistake
 from engine.files import is_regular
 from engine.runtime.io.files import FORMATS
-from engine.runtime.io.formats import file_reader, file_sink
+from engine.runtime.io.formats import file_columns, file_sink
 from engine.runtime.io.sink import SinkWriter
 from engine.schema import Input
 from engine.sink import Sink
@@ -203,7 +203,7 @@ class RejectsWriter:
 def _is_of_rejects(path: Path) -> bool:
     """Whether a file begins with the columns that rejects have."""
     try:
-        return is_regular(path) and file_reader(path).schema(path).names[: len(_OWN)] == list(_OWN)
+        return is_regular(path) and file_columns(path).names[: len(_OWN)] == list(_OWN)
     except (DataError, OSError):
         return False
 
