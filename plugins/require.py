@@ -57,17 +57,18 @@ class Require(RowFilter):
     --------
     >>> from datetime import datetime
     >>> from engine.testing import run_stage
-    >>> run_stage("require", {"delay": [-90.0, 5.0, None]}, min=-60, max=600, not_null=True)
-    ... # doctest: +NORMALIZE_WHITESPACE
-    {'delay is missing: not_null expects a value': [False, False, True],
-     'delay is below min: expected -60 or more': [True, False, False],
-     'delay is above max: expected 600 or less': [False, False, False]}
+    >>> run_stage("require", {"delay": [5.0, None]}, not_null=True)
+    {'delay is missing: not_null expects a value': [False, True]}
+    >>> run_stage("require", {"x": [-9.0, None]}, min=0)
+    {'x is below min: expected 0 or more': [True, False]}
+    >>> run_stage("require", {"rooms": [2.0, 2.5, None]}, allowed=[1, 2, 3])
+    {'rooms is not allowed: expected one of 1, 2, 3': [False, True, False]}
     >>> run_stage("require", {"carrier": ["UA", "XX", None]}, allowed=["UA", "AA"])
     {"carrier is not allowed: expected one of 'UA', 'AA'": [False, True, False]}
     >>> run_stage("require", {"tailnum": ["N711AA", "N7", "x N711AA"]}, pattern="N[0-9]{3}[A-Z]*")
     {"tailnum doesn't match pattern: expected 'N[0-9]{3}[A-Z]*', as a whole": [False, True, True]}
-    >>> run_stage("require", {"left": [datetime(2013, 1, 1), datetime(2012, 12, 31, 23)]}, min="2013-01-01")
-    {'left is below min: expected 2013-01-01 or later': [False, True]}
+    >>> run_stage("require", {"left": [datetime(2013, 1, 1), datetime(2013, 1, 1, 1)]}, max="2013-01-01")
+    {'left is above max: expected 2013-01-01 or earlier': [False, True]}
     >>> run_stage("require", {"sold": [True, False]}, allowed=[True])
     {'sold is not allowed: expected true': [False, True]}
     """
@@ -128,7 +129,7 @@ class Require(RowFilter):
         if self.allowed is not None:
             expected = listing(quote(v) if isinstance(v, str) else _said(v) for v in self.allowed)
             one_of = "one of " if len(self.allowed) > 1 else ""
-            yield f"is not allowed: expected {one_of}{expected}", ~(_is_any(x, self.allowed) | _missing(x))
+            yield f"is not allowed: expected {one_of}{expected}", _is_other(x, self.allowed)
         if self.pattern is not None:
             matches = x.of_text(Matches(self.pattern))
             yield f"doesn't match pattern: expected {quote(self.pattern)}, as a whole", matches == 0
@@ -186,12 +187,12 @@ def _missing(x: Expr) -> Expr:
     return x.of_text(Length()).isnan() if x.kind in (Kind.CATEGORY, Kind.TEXT) else x.isnan()
 
 
-def _is_any(x: Expr, values: Sequence[bool | float | str]) -> Expr:
-    """Whether a value is there and one of those stated."""
+def _is_other(x: Expr, values: Sequence[bool | float | str]) -> Expr:
+    """Whether a value is there, and none of those stated."""
     if x.kind in (Kind.CATEGORY, Kind.TEXT):
-        return x.of_text(OneOf(_texts(values))) == 1
+        return x.of_text(OneOf(_texts(values))) == 0
     numbers = sorted(_stated(x.kind, value) for value in values)
-    return table(numbers)[search(x, numbers) - 1] == x
+    return ~((table(numbers)[search(x, numbers) - 1] == x) | x.isnan())
 
 
 def _texts(values: Sequence[bool | float | str]) -> tuple[str, ...]:
