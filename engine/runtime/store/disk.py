@@ -7,7 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from engine.runtime.io.durable import sync
@@ -132,9 +132,12 @@ class DiskStore:
     def remove(self, name: str) -> None:
         path = self.root / name
         with writing(path):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
+            while path.is_dir() and not path.is_symlink():
+                try:
+                    shutil.rmtree(path)
+                except FileNotFoundError:  # another removes it, too
+                    continue
+            with suppress(NotADirectoryError):
                 path.unlink(missing_ok=True)
 
     @contextmanager
@@ -199,7 +202,7 @@ def _link(path: Path, target: Path) -> bool:
 
 
 def _claim(path: Path, target: Path) -> bool:
-    """As `_link` on a file system without links: to create the name, empty for a moment, decides who is first."""
+    """As `_link` where a file system has no links: to create the name, empty for a moment, decides."""
     beside = target.with_name(f"_{target.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         shutil.copyfile(path, beside)

@@ -77,6 +77,7 @@ class ObjectStore:
                 f"{self._scheme}://: the URL names no bucket; write {self._scheme}://bucket/folder"
             )
         self._at = self._connected(patience)
+        self._copies_on_condition = True
 
     def __str__(self) -> str:
         return "/".join(filter(None, (f"{self._scheme}://{self._bucket}", self._prefix)))
@@ -162,14 +163,17 @@ class ObjectStore:
         from obstore.exceptions import AlreadyExistsError, BaseError
 
         with self._told(target, "written", source=name), suppress(AlreadyExistsError):
-            try:
-                obstore.copy(self._at, self._key(name), self._key(target), overwrite=False)
-            except BaseError as error:
-                if status(error) != 501:
-                    raise
-                # the store can't copy on a condition: between the look and the copy another may publish
-                if self.size(target) is None:
-                    obstore.copy(self._at, self._key(name), self._key(target))
+            if self._copies_on_condition:
+                try:
+                    obstore.copy(self._at, self._key(name), self._key(target), overwrite=False)
+                    return
+                except BaseError as error:
+                    if status(error) != 501:
+                        raise
+                    self._copies_on_condition = False  # to be told so takes all our patience
+            # the store has no such copy: between the look and the copy another may publish
+            if self.size(target) is None:
+                obstore.copy(self._at, self._key(name), self._key(target))
 
     def rename(self, name: str, target: str) -> None:
         import obstore
@@ -275,6 +279,7 @@ class ObjectStore:
 
     def _connected(self, patience: float) -> Any:
         try:
+            from obstore.exceptions import BaseError
             from obstore.store import from_url
         except ModuleNotFoundError:
             raise DataError(f"{self}: needs the package obstore: pip install obstore") from None
@@ -301,7 +306,7 @@ class ObjectStore:
                 },
                 retry_config={"retry_timeout": timedelta(seconds=patience * 2 / 3)},
             )
-        except Exception as error:
+        except (BaseError, ValueError) as error:
             why = refusal(error, self._scheme, self._bucket, self._options.endpoint, self._options.region)
             raise DataError(f"{self}: {why}") from None
 
