@@ -302,7 +302,7 @@ def test_the_environment_says_what_the_options_do_not(s3: S3Server, monkeypatch:
             {},
             "s4://b/run: no object store is called 's4://'; there are s3, gs, az. Did you mean 's3'?",
         ),
-        ("gs://b/run", {"endpoint": "http://x:1"}, "gs://b/run: only s3:// takes an endpoint"),
+        ("gs://b/run", {"endpoint": "http://x:1"}, "gs://b: only s3:// takes an endpoint"),
         ("s3://b", {"endpoint": "x:1"}, "endpoint 'x:1': write it with its protocol, as in http://x:1"),
         (
             "s3://b",

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from engine.errors import DataError, did_you_mean, listing
+from engine.errors import DataError
 from engine.runtime.io.files import reason, writing
 from engine.runtime.io.storage_options import StorageOptions
+from engine.runtime.store.connecting import connected, split_url
 from engine.runtime.store.refusals import absent_bucket, refusal, status
 
-__all__ = ["SCHEMES", "ObjectStore"]
-
-SCHEMES = ("s3", "gs", "az")
-"""What the URL of such a folder starts with."""
+__all__ = ["ObjectStore"]
 
 _READERS = 32
 """Small objects that are read at once: each waits for the network."""
@@ -63,20 +58,9 @@ class ObjectStore:
     """
 
     def __init__(self, url: str, options: StorageOptions | None = None, *, patience: float = 30.0) -> None:
-        scheme, _, rest = url.partition("://")
-        bucket, _, prefix = rest.partition("/")
-        self._scheme, self._bucket, self._prefix = scheme.lower(), bucket, prefix.strip("/")
+        self._scheme, self._bucket, self._prefix = split_url(url)
         self._options = options or StorageOptions()
-        if self._scheme not in SCHEMES:
-            near = did_you_mean(self._scheme, SCHEMES)
-            raise DataError(
-                f"{url}: no object store is called '{scheme}://'; there are {listing(SCHEMES)}.{near}"
-            )
-        if not bucket or "@" in bucket:
-            raise DataError(
-                f"{self._scheme}://: the URL names no bucket; write {self._scheme}://bucket/folder"
-            )
-        self._at = self._connected(patience)
+        self._at = connected(self._scheme, self._bucket, self._options, patience)
         self._copies_on_condition = True
 
     def __str__(self) -> str:
@@ -270,50 +254,6 @@ class ObjectStore:
             where = self.shown(name) if name else str(self)
             where = where if where.isprintable() else repr(where)
             raise DataError(f"{where}: can't be {done}{of}: {why}") from None
-
-    def _check_endpoint(self) -> None:
-        # obstore takes this variable before the option, whatever is said
-        meant, other = self._options.endpoint, os.environ.get("AWS_ENDPOINT_URL_S3")
-        if meant and other and meant.rstrip("/") != other.rstrip("/"):
-            raise DataError(f"{self}: endpoint is {meant}, but AWS_ENDPOINT_URL_S3 is another; unset it")
-
-    def _connected(self, patience: float) -> Any:
-        try:
-            from obstore.exceptions import BaseError
-            from obstore.store import from_url
-        except ModuleNotFoundError:
-            raise DataError(f"{self}: needs the package obstore: pip install obstore") from None
-        options: dict[str, Any] = {}
-        if self._scheme == "s3":
-            self._check_endpoint()
-            options = {"endpoint": self._options.endpoint, "region": self._options.region}
-            options["copy_if_not_exists"] = _conditional_copy()
-        elif self._options.endpoint:
-            raise DataError(f"{self}: only s3:// takes an endpoint")
-        if self._options.anonymous:
-            options["skip_signature"] = True
-        try:
-            connect: Any = from_url  # typed for options that are written out
-            return connect(
-                f"{self._scheme}://{self._bucket}",
-                config={key: value for key, value in options.items() if value is not None},
-                # a whole download may last; what counts is that bytes come
-                client_options={
-                    "allow_http": self._options.plain_http,
-                    "timeout": "1h",
-                    "connect_timeout": timedelta(seconds=patience / 6),
-                    "read_timeout": timedelta(seconds=patience / 2),
-                },
-                retry_config={"retry_timeout": timedelta(seconds=patience * 2 / 3)},
-            )
-        except (BaseError, ValueError) as error:
-            why = refusal(error, self._scheme, self._bucket, self._options.endpoint, self._options.region)
-            raise DataError(f"{self}: {why}") from None
-
-
-def _conditional_copy() -> str | None:
-    """How a copy is made that replaces nothing: Amazon's way, unless the environment says the store's own."""
-    return None if os.environ.get("AWS_COPY_IF_NOT_EXISTS") else "multipart"
 
 
 class _Scratch:
