@@ -80,6 +80,7 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
 class SourcePart(Source, Protocol):
     """Some rows of a source; ``rows`` is how many, where that is known of all its pieces."""
 
@@ -89,6 +90,10 @@ class SourcePart(Source, Protocol):
         Where it isn't known how many rows of the file lie in front of a piece, the number is that in the
         piece.
         """
+        ...
+
+    def counts(self) -> tuple[int, ...]:
+        """The rows that were read of each piece, once all were."""
         ...
 
 

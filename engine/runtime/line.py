@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
 _T = TypeVar("_T")
@@ -43,23 +43,24 @@ def in_order(
     >>> found
     ['aA', 'bB', 'cC']
     """
-    line = _Line(items, work, settle, 2 * threads)
+    line = Line(items, work, settle, 2 * threads)
     with ThreadPoolExecutor(max(threads - 1, 1)) as pool:
-        try:
-            others = [pool.submit(line.run) for _ in range(threads - 1)]
-            line.run()
-            wait(others)
-        except BaseException as error:  # an interrupt while this thread waits
-            line.stop(error)
-    first, line.error = line.error, None
-    try:
-        if first is not None:
-            raise first
-    finally:
-        del first, line  # its traceback holds this frame, and so what was under way
+        for _ in range(threads - 1):
+            pool.submit(line.run)
+        line.finish()
 
 
-class _Line(Generic[_T, _R]):
+class Line(Generic[_T, _R]):
+    """Items of which each is worked on and settled, by as many threads as join in.
+
+    Parameters
+    ----------
+    items, work, settle
+        As for `in_order`.
+    most : int
+        Items that are under way, at most.
+    """
+
     def __init__(
         self, items: Iterator[_T], work: Callable[[_T], _R], settle: Callable[[_T, _R], None], most: int
     ) -> None:
@@ -70,12 +71,36 @@ class _Line(Generic[_T, _R]):
         self._most = most
         self._taking = threading.Lock()
         self._changed = threading.Condition()
-        self._taken = self._settled = 0
-        self._settling = False
+        self._taken = self._settled = self._inside = 0
+        self._settling = self._ended = False
         self._ready: dict[int, tuple[_T, _R]] = {}
 
+    def finish(self) -> None:
+        """Work with the others until all is settled; raises what any of them raised first."""
+        try:
+            self.run()
+        except BaseException as error:  # an interrupt between two steps
+            self.stop(error)
+        while True:
+            try:
+                with self._changed:
+                    # what is settled is in use until those who settle it are out
+                    self._changed.wait_for(lambda: not self._inside)
+                break
+            except BaseException as error:  # an interrupt while this thread waits
+                self.stop(error)
+        first, self.error = self.error, None
+        self._ready.clear()
+        try:
+            if first is not None:
+                raise first
+        finally:
+            del first  # its traceback holds this frame, and so what was under way
+
     def run(self) -> None:
-        """What each thread does."""
+        """Join in, until no item is left to be taken and settled."""
+        with self._changed:
+            self._inside += 1
         try:
             while (taken := self._take()) is not None:
                 number, item = taken
@@ -90,21 +115,34 @@ class _Line(Generic[_T, _R]):
                         self._changed.notify_all()
         except BaseException as error:
             self.stop(error)
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+
+    @property
+    def ended(self) -> bool:
+        """Whether no item is left to be taken."""
+        return self._ended
 
     def stop(self, error: BaseException) -> None:
         """Have every thread end what it is at, and nothing more be settled."""
         with self._changed:
             self.error = self.error or error
+            self._ended = True
             self._changed.notify_all()
 
     def _take(self) -> tuple[int, _T] | None:
         with self._taking:
             with self._changed:
-                self._changed.wait_for(lambda: self.error or self._taken - self._settled < self._most)
-                if self.error:
+                self._changed.wait_for(
+                    lambda: self.error or self._ended or self._taken - self._settled < self._most
+                )
+                if self.error or self._ended:
                     return None
             item = next(self._items, _END)
             if item is _END:
+                self._ended = True
                 return None
             self._taken += 1
             return self._taken - 1, item

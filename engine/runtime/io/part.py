@@ -147,6 +147,7 @@ class FilePart:
         self._since = since
         # of runs that weren't reached, the first row lies behind all others
         self._starts = [sys.maxsize] * len(self._runs)
+        self._counts = [0] * len(self._runs)
 
     def files(self) -> tuple[Path, ...]:
         """The files, in the order in which they are read."""
@@ -174,6 +175,14 @@ class FilePart:
             for batch in self._unchanged(run, batches):
                 done += batch.num_rows
                 yield batch
+            self._counts[number] = done - self._starts[number]
+
+    def counts(self) -> tuple[int, ...]:
+        """The rows that were read of each piece, once all were."""
+        found: list[int] = []
+        for run, rows in zip(self._runs, self._counts, strict=True):
+            found += [rows] if len(run.pieces) == 1 else [piece.count or 0 for piece in run.pieces]
+        return tuple(found)
 
     def locate(self, row: int) -> tuple[str, int]:
         """The file of a row that was read, and its number there; both count from 0.

@@ -73,8 +73,8 @@ class Spread(msgspec.Struct, frozen=True, omit_defaults=True):
         """What is told of it: rows, missing ones, and of numbers the mean, the ends and quantiles."""
         told: dict[str, Any] = {"rows": self.rows, "missing": self.missing}
         if self.texts or self.others:
-            counts = sorted(self.texts.items(), key=lambda item: (-item[1], item[0]))
-            told["values"] = dict(counts) | ({"others": self.others} if self.others else {})
+            ordered = sorted(self.texts.items(), key=lambda item: (-item[1], item[0]))
+            told["values"] = dict(ordered) | ({"others": self.others} if self.others else {})
         if self.least is not None:
             places, counts = self._ordered()
             finite = int(counts[np.isfinite(places)].sum())
