@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Mode", "Sink", "SinkPlugin", "Writer", "option", "sink"]
 
-Mode = Literal["error", "replace"]
+Mode = Literal["error", "append", "replace"]
 """What happens to what is already there."""
 
 
@@ -69,7 +69,7 @@ class Sink(Protocol):
         What messages call it; rejected rows go beside it.
     extension : str
         Of its files, with the dot; may be empty.
-    mode : {"error", "replace"}
+    mode : {"error", "append", "replace"}
     is_folder : bool
         Whether it is a folder of parts.
     takes_coded : bool

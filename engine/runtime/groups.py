@@ -50,16 +50,10 @@ def whole_groups(
     DataError
         A group comes again after another.
     """
-    seen: dict[str, set[Any]] = {item.name: set() for item in inputs}
-    last: dict[str, Any] = {}
+    seen = _Seen(inputs)
     waiting: list[pa.RecordBatch] = []
-    done = 0
     for batch in batches:
-        cuts: set[int] | None = None
-        for runs in read_runs(inputs, batch, text=source.text):
-            begun = _begun(runs, seen[runs.by], last, source, done)
-            cuts = begun if cuts is None else cuts & begun
-        done += batch.num_rows
+        cuts = seen.begun(source, batch)
         if cuts:
             cut = max(cuts)
             ready = _joined([*waiting, batch.slice(0, cut)])
@@ -71,6 +65,40 @@ def whole_groups(
     ready = _joined(waiting)
     if ready is not None:
         yield ready
+
+
+def group_starts(inputs: Sequence[Input], source: Source, batches: Iterable[pa.RecordBatch]) -> Iterator[int]:
+    """The rows, counted from 0, at which a group of each of these inputs begins; memory as for `whole_groups`.
+
+    Raises
+    ------
+    DataError
+        A group comes again after another.
+    """
+    seen = _Seen(inputs)
+    for batch in batches:
+        before = seen.rows
+        for start in sorted(seen.begun(source, batch)):
+            yield before + start
+
+
+class _Seen:
+    """The groups that were seen, of each input."""
+
+    def __init__(self, inputs: Sequence[Input]) -> None:
+        self.rows = 0
+        self._inputs = inputs
+        self._keys: dict[str, set[Any]] = {item.name: set() for item in inputs}
+        self._last: dict[str, Any] = {}
+
+    def begun(self, source: Source, batch: pa.RecordBatch) -> set[int]:
+        """Where groups of all inputs begin in the next batch."""
+        cuts: set[int] | None = None
+        for runs in read_runs(self._inputs, batch, text=source.text):
+            begun = _begun(runs, self._keys[runs.by], self._last, source, self.rows)
+            cuts = begun if cuts is None else cuts & begun
+        self.rows += batch.num_rows
+        return cuts or set()
 
 
 def _begun(runs: Runs, seen: set[Any], last: dict[str, Any], source: Source, done: int) -> set[int]:

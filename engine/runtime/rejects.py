@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import pyarrow as pa
@@ -14,15 +13,26 @@ from engine.decode.arrow import take_rows
 from engine.errors import ConfigError, DataError, Mistake
 from engine.files import is_regular
 from engine.runtime.io.files import FORMATS
-from engine.runtime.io.formats import file_reader, file_sink
-from engine.runtime.io.sink import SinkWriter
+from engine.runtime.io.formats import file_reader
+from engine.runtime.shards.plan import Sample
 from engine.schema import Input
 from engine.sink import Sink
-from engine.source import Source
+from engine.source import PiecedSource, Source
 from engine.values import FILTERED, BadValue
 
-_SHOWN = 5
-_OWN = {"row": pa.int64(), "column": pa.string(), "code": pa.string(), "reason": pa.string()}
+MOST_SAMPLES = 5
+"""Rows of which a message tells."""
+_OWN = {
+    "file": pa.string(),
+    "row": pa.int64(),
+    "column": pa.string(),
+    "code": pa.string(),
+    "reason": pa.string(),
+}
+
+
+class RefusedError(DataError):
+    """More rows are refused than may be, or one that none may be: the run ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,131 +83,135 @@ def rejects_path(rejects: Rejects, sink: Sink) -> Path:
     return Path(rejects.path) if rejects.path else sink.path.with_name(name)
 
 
-class RejectsWriter:
-    """Gathers the refused rows of one run, in bounded memory.
+def rejected_schema(columns: Iterable[str]) -> pa.Schema:
+    """The columns of rejected rows: where each was and why, then what was read of it, as text."""
+    read = [pa.field(f"{name}_" if name in _OWN else name, pa.string()) for name in columns]
+    return pa.schema([*(pa.field(name, kind) for name, kind in _OWN.items()), *read])
+
+
+class Refusals:
+    """The refused rows of one source, or of a part of one, as they are found.
 
     Parameters
     ----------
-    rejects : Rejects
     inputs : sequence of Input
     source : Source
-    sink : Sink
+
+    Attributes
+    ----------
+    count : int
+    samples : list of Sample
+        The first of them.
     """
 
-    def __init__(self, rejects: Rejects, inputs: Sequence[Input], source: Source, sink: Sink) -> None:
-        self._rejects = rejects
-        self._inputs = {item.name: item for item in inputs}
+    def __init__(self, inputs: Sequence[Input], source: Source) -> None:
+        self._inputs = inputs
         self._source = source
-        self.path = rejects_path(rejects, sink)
-        self._sink = file_sink(self.path, sink.mode)
-        self._writer: SinkWriter | None = None
-        self._first: list[tuple[str, BadValue]] = []
-        self._count = 0
-        self._committed = False
-        self._old = False
+        self.count = 0
+        self.samples: list[Sample] = []
 
-    def __enter__(self) -> RejectsWriter:
-        self._sink.check()
-        if self.path.exists():  # then mode is replace
-            if not _is_of_rejects(self.path):
-                raise DataError(
-                    f"{self.path}: not replaced, since it is no file of rejects that a batch wrote; "
-                    "set rejects.path to another path"
-                )
-            self._old = True
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._writer is not None:
-            self._writer.__exit__(kind, error, trace)
-        self._committed = kind is None and self._writer is not None
-
-    def settle(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Take the file back if the output wasn't committed after it; if it was, an earlier run's."""
-        if self._committed if kind is not None else self._old and self._writer is None:
-            self.path.unlink(missing_ok=True)
-
-    def add(self, batch: pa.RecordBatch, start: int, bad: Sequence[BadValue]) -> int:
-        """Take the refused rows of a batch whose first row is number ``start``; how many rows they are.
+    def take(self, batch: pa.RecordBatch, start: int, bad: Sequence[BadValue]) -> pa.RecordBatch | None:
+        """The refused rows of a batch whose first row is number ``start``, as `rejected_schema` has them.
 
         Raises
         ------
-        DataError
+        RefusedError
             An input's policy is ``fail``.
         """
         by_row: dict[int, list[BadValue]] = {}
         for value in bad:
             if value.fatal:
-                where = self._source.place(start + value.row)
-                advice = self._advice([value], most=False)
-                raise DataError("\n".join((f"{where}: {value.message}", *advice)))
+                sample = self._sample(start, value)
+                lines = (f"{sample.where}: {value.message}", *_advice(self._inputs, [sample]))
+                raise RefusedError("\n".join(lines))
             by_row.setdefault(value.row, []).append(value)
         if not by_row:
-            return 0
-        for row in sorted(by_row)[: _SHOWN - len(self._first)]:
-            self._first.append((self._source.place(start + row), by_row[row][0]))
-        self._count += len(by_row)
-        self._write(batch, start, by_row)
-        return len(by_row)
-
-    def check(self, rows: int, final: bool = False) -> None:
-        """Hold the count so far, of ``rows`` rows read, against what is allowed.
-
-        Raises
-        ------
-        DataError
-            There are more.
-        """
-        # a share of the whole can only be judged early where the whole is known
-        is_share = isinstance(self._rejects.max, float)
-        total = self._source.rows if is_share and not final else rows
-        if total is None or self._count <= self._rejects.allowed(total):
-            return
-        lines = [f"  {where}: {value.message}" for where, value in self._first]
-        if self._count > len(lines):
-            lines.append(f"  and {self._count - len(lines):,} more")
-        head = (
-            f"{self._count:,} of the {rows:,} rows read so far are rejected, more than"
-            f" rejects.max={self._rejects.max}; nothing was written (rows count from 0)"
-        )
-        raise DataError(
-            "\n".join((head, *lines, *self._advice([value for _, value in self._first], most=True)))
-        )
-
-    def _advice(self, values: Sequence[BadValue], most: bool) -> list[str]:
-        lines = (
-            ["to let them pass into a file of rejects: rejects.max=1000 or rejects.max=0.01"] if most else []
-        )
-        seen = dict.fromkeys((value.column, value.code) for value in values)
-        for column, code in seen:
-            if column in self._inputs and code != FILTERED:
-                kind = self._inputs[column].kind
-                lines.append(
-                    f"to take such values as missing: 'inputs.{column}={{kind: {kind}, {code}: null}}'"
-                )
-        return lines
-
-    def _write(self, batch: pa.RecordBatch, start: int, by_row: dict[int, list[BadValue]]) -> None:
+            return None
         rows = sorted(by_row)
+        for row in rows[: MOST_SAMPLES - len(self.samples)]:
+            self.samples.append(self._sample(start, by_row[row][0]))
+        self.count += len(rows)
+        places = [self._locate(start + row) for row in rows]
         own = {
-            "row": [start + row for row in rows],
+            "file": [file for file, _ in places],
+            "row": [number for _, number in places],
             "column": [by_row[row][0].column for row in rows],
             "code": [by_row[row][0].code for row in rows],
             "reason": ["; ".join(value.message for value in by_row[row]) for row in rows],
         }
-        places = np.array(rows, np.int64)
-        taken = [take_rows(column, places) for column in batch.columns]
+        taken = [take_rows(column, np.array(rows, np.int64)) for column in batch.columns]
         arrays = [pa.array(own[name], kind) for name, kind in _OWN.items()]
         arrays += [_as_text(column) for column in taken]
-        names = [*_OWN, *(f"{name}_" if name in _OWN else name for name in batch.schema.names)]
-        found = pa.RecordBatch.from_arrays(arrays, names=names)
-        if self._writer is None:
-            self._writer = self._sink.open(found.schema).__enter__()
-        self._writer.write(found)
+        return pa.RecordBatch.from_arrays(arrays, schema=rejected_schema(batch.schema.names))
+
+    def _sample(self, start: int, value: BadValue) -> Sample:
+        return Sample(self._source.place(start + value.row), value.column, value.code, value.message)
+
+    def _locate(self, row: int) -> tuple[str, int]:
+        if isinstance(self._source, PiecedSource):
+            return self._source.locate(row)
+        return str(self._source.path), row
+
+
+def check_share(
+    rejects: Rejects, inputs: Sequence[Input], count: int, rows: int, total: int | None, samples: Sequence[Sample]
+) -> None:
+    """Hold the refused rows against what is allowed.
+
+    Parameters
+    ----------
+    rejects : Rejects
+    inputs : sequence of Input
+    count : int
+        Refused rows.
+    rows : int
+        Rows read.
+    total : int or None
+        All rows there are; a share of them can only be judged where that is known.
+    samples : sequence of Sample
+
+    Raises
+    ------
+    RefusedError
+        There are more.
+    """
+    whole = total if isinstance(rejects.max, float) else rows
+    if whole is None or count <= rejects.allowed(whole):
+        return
+    shown = samples[:MOST_SAMPLES]
+    lines = [f"  {sample.where}: {sample.message}" for sample in shown]
+    if count > len(lines):
+        lines.append(f"  and {count - len(lines):,} more")
+    head = (
+        f"{count:,} of the {rows:,} rows read so far are rejected, more than"
+        f" rejects.max={rejects.max}; nothing was written (rows count from 0)"
+    )
+    remedy = "to let them pass into a file of rejects: rejects.max=1000 or rejects.max=0.01"
+    raise RefusedError("\n".join((head, *lines, remedy, *_advice(inputs, shown))))
+
+
+def _advice(inputs: Sequence[Input], samples: Sequence[Sample]) -> list[str]:
+    known = {item.name: item for item in inputs}
+    seen = dict.fromkeys((sample.column, sample.code) for sample in samples)
+    return [
+        f"to take such values as missing: 'inputs.{column}={{kind: {known[column].kind}, {code}: null}}'"
+        for column, code in seen
+        if column in known and code != FILTERED
+    ]
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse to replace a file that holds no rejected rows.
+
+    Raises
+    ------
+    DataError
+    """
+    if path.exists() and not _is_of_rejects(path):
+        raise DataError(
+            f"{path}: not replaced, since it is no file of rejects that a batch wrote; "
+            "set rejects.path to another path"
+        )
 
 
 def _is_of_rejects(path: Path) -> bool:

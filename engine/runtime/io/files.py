@@ -97,13 +97,17 @@ def reading(path: Path, what: str = "") -> Iterator[None]:
         raise DataError(f"{path}: can't be read{what}: {reason(error)}") from None
 
 
+class SinkError(DataError):
+    """What is to be written can't be: the disk is full, or there is no permission."""
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Say which file couldn't be written, and why."""
     try:
         yield
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: can't be written: {reason(error)}") from None
+        raise SinkError(f"{path}: can't be written: {reason(error)}") from None
 
 
 def reason(error: BaseException) -> str:

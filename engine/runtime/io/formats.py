@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.runtime.io import csv, ipc, jsonl, parquet
 from engine.runtime.io.files import find_files, format_of
+from engine.runtime.io.join import join_csv, join_ipc, join_lines, join_parquet_files
 from engine.runtime.io.sink import FileSink
 from engine.runtime.io.source import FileFormat, FileSource
 from engine.sink import Mode
@@ -38,23 +39,33 @@ def arrow_source(path: Path, extensions: Iterable[str] = (".arrow",)) -> FileSou
 
 def parquet_sink(path: Path, mode: Mode) -> FileSink:
     """A Parquet file, or without an extension a folder of them."""
-    return FileSink(path, ".parquet", parquet.ParquetPart, parquet.check_columns, mode=mode, takes_coded=True)
+    return FileSink(
+        path,
+        ".parquet",
+        parquet.ParquetPart,
+        parquet.check_columns,
+        mode=mode,
+        takes_coded=True,
+        join=join_parquet_files,
+    )
 
 
 def csv_sink(path: Path, mode: Mode, delimiter: str = ",") -> FileSink:
     """A CSV file, or without an extension a folder of them."""
     part = partial(csv.CsvPart, delimiter=_character(delimiter))
-    return FileSink(path, ".csv", part, csv.check_columns, mode=mode)
+    join = partial(join_csv, part=part)
+    options = {"delimiter": delimiter}
+    return FileSink(path, ".csv", part, csv.check_columns, mode=mode, join=join, options=options)
 
 
 def jsonl_sink(path: Path, mode: Mode) -> FileSink:
     """A file of lines of JSON, or without an extension a folder of them."""
-    return FileSink(path, ".jsonl", jsonl.JsonlPart, jsonl.check_columns, mode=mode)
+    return FileSink(path, ".jsonl", jsonl.JsonlPart, jsonl.check_columns, mode=mode, join=join_lines)
 
 
 def arrow_sink(path: Path, mode: Mode) -> FileSink:
     """An Arrow IPC file, or without an extension a folder of them."""
-    return FileSink(path, ".arrow", ipc.IpcPart, ipc.check_columns, mode=mode)
+    return FileSink(path, ".arrow", ipc.IpcPart, ipc.check_columns, mode=mode, join=join_ipc)
 
 
 def file_sink(path: Path, mode: Mode) -> FileSink:

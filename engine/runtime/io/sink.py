@@ -6,11 +6,11 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
@@ -19,6 +19,14 @@ from engine.runtime.io.durable import begin_writing_out, sync
 from engine.runtime.io.files import FORMATS, reading, writing
 from engine.sink import Mode
 
+if TYPE_CHECKING:
+    from engine.runtime.rejects import Rejects
+    from engine.runtime.shards.sink import RunState
+
+Join = Callable[[Sequence[Path], Path, pa.Schema], None]
+"""``join(parts, file, schema)``: the rows of several files, in order, in one."""
+STATE = "_engine"
+"""The folder in which the state of runs lies, beside one file or in a folder of parts."""
 PART_ROWS = 1 << 22
 """A folder's parts hold at least so many rows, but for the last."""
 
@@ -51,11 +59,17 @@ class FileSink:
         ``part(file, schema)`` starts a file.
     check_columns : callable
         Raises `DataError` for columns that the format can't hold.
-    mode : {"error", "replace"}
+    mode : {"error", "append", "replace"}
         What happens to what is already there.
     part_rows : int
+        Of a folder that is written in one go.
     takes_coded : bool
         Text may come dictionary-encoded.
+    join : callable, optional
+        ``join(parts, file, schema)``: the rows of several files, in order, in one. Without, one file can't be
+        written in shards.
+    options : mapping, optional
+        What else changes what is written.
     """
 
     def __init__(
@@ -67,6 +81,8 @@ class FileSink:
         mode: Mode = "error",
         part_rows: int = PART_ROWS,
         takes_coded: bool = False,
+        join: Join | None = None,
+        options: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.path = path
         self.extension = extension
@@ -76,6 +92,19 @@ class FileSink:
         self.part_rows = part_rows
         self.takes_coded = takes_coded
         self.is_folder = not path.suffix
+        self.join = join
+        self._options = options
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Where it is, and what changes what is written."""
+        return {"path": str(self.path.absolute()), "extension": self.extension, **self._options}
+
+    def state(self, rejects: Rejects) -> RunState | None:
+        """Its runs; None: one file of a format whose files can't be joined."""
+        from engine.runtime.shards.files import state_of
+
+        return state_of(self, rejects)
 
     def check(self) -> None:
         """See, before anything is read, whether the sink can be written.
@@ -86,9 +115,15 @@ class FileSink:
             Something is there already, or is no output that may be replaced.
         """
         path = self.path
+        if self.mode == "append" and not self.is_folder:
+            raise DataError(
+                f"{path}: nothing can be appended to one file; a path without an ending is a folder of parts,"
+                " to which runs can be added"
+            )
         if self.is_folder and path.is_dir():
             with reading(path):
                 items = sorted(path.iterdir())
+                items = [item for item in items if item.name != STATE]
                 foreign = [item.name for item in items if not (self._is_part(item.name) and item.is_file())]
             if foreign:
                 raise DataError(
@@ -96,7 +131,10 @@ class FileSink:
                     f"replaced: {listing(foreign, 3)}"
                 )
             if items and self.mode == "error":
-                raise DataError(f"{path}: the folder has files in it; to replace them: sink.mode=replace")
+                raise DataError(
+                    f"{path}: the folder has files in it; to replace them: sink.mode=replace; "
+                    "to add to them: sink.mode=append"
+                )
         elif path.is_dir():
             raise DataError(f"{path}: a folder is there where one file is to be written")
         elif path.exists():
@@ -114,7 +152,7 @@ class FileSink:
     def _is_part(self, name: str) -> bool:
         """Whether a folder's file has the name of a part, in any format: they alone may be replaced."""
         endings = "|".join(map(re.escape, {*FORMATS, self.extension}))
-        return re.fullmatch(rf"part-\d{{5}}({endings})", name) is not None
+        return re.fullmatch(rf"part-\d{{5,}}(-[0-9a-f]{{12}})?({endings})", name) is not None
 
     def open(self, schema: pa.Schema) -> SinkWriter:
         """Start writing; use it as a context manager."""

@@ -124,6 +124,8 @@ class Commit(msgspec.Struct, frozen=True, omit_defaults=True):
     number : int
         Commits of a sink count from 1; the highest one tells what is there.
     run_id : str
+    mode : str
+        What the run did to what was there.
     identity : dict
         Of the run.
     files : tuple of Committed
@@ -132,14 +134,18 @@ class Commit(msgspec.Struct, frozen=True, omit_defaults=True):
         The files that were read for them, each as ``path size stamp``, where it is asked for new ones only.
     summary : dict
         What is printed of the run.
+    rejects : str
+        Where its rejected rows are, as people write it; empty: there are none.
     """
 
     number: int
     run_id: str
+    mode: str
     identity: dict[str, Any]
     files: tuple[Committed, ...]
     sources: tuple[str, ...] = ()
     summary: dict[str, Any] = {}
+    rejects: str = ""
 
 
 def piece_bytes(piece: Piece) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 
+from engine.runtime.rejects import Rejects
 from engine.runtime.shards.plan import Commit, Plan, Receipt
 from engine.sink import Sink
 
@@ -46,7 +47,25 @@ class Attempt(Protocol):
         ...
 
 
-class RunState(Protocol):
+class Attempts(Protocol):
+    """Takes what is scored."""
+
+    def attempt(self, run_id: str, shard: int, schema: pa.Schema, rejected: pa.Schema) -> Attempt:
+        """Begin a try at a shard; from any thread.
+
+        Parameters
+        ----------
+        run_id : str
+        shard : int
+        schema : pyarrow.Schema
+            Of the output.
+        rejected : pyarrow.Schema
+            Of the rejected rows.
+        """
+        ...
+
+
+class RunState(Attempts, Protocol):
     """The runs of one sink, as they lie there; every process that works on a run has one of its own.
 
     Every method raises `DataError` where the sink can't be read or written.
@@ -78,20 +97,6 @@ class RunState(Protocol):
 
     def clean(self, run_id: str, receipts: Mapping[int, Receipt]) -> None:
         """Remove what attempts wrote that have no receipt. Only under the lock, before work begins."""
-        ...
-
-    def attempt(self, run_id: str, shard: int, schema: pa.Schema, rejected: pa.Schema) -> Attempt:
-        """Begin a try at a shard.
-
-        Parameters
-        ----------
-        run_id : str
-        shard : int
-        schema : pyarrow.Schema
-            Of the output.
-        rejected : pyarrow.Schema
-            Of the rejected rows.
-        """
         ...
 
     def commit(
@@ -128,6 +133,11 @@ class RunState(Protocol):
 class ShardedSink(Sink, Protocol):
     """A sink that takes shards."""
 
-    def state(self) -> RunState | None:
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """What tells its output from another: where it is, and options that change what is written."""
+        ...
+
+    def state(self, rejects: Rejects) -> RunState | None:
         """Its runs; None: it can't take shards as it is, and is written in one go."""
         ...

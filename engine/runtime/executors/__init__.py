@@ -1,0 +1,1 @@
+"""Who scores the shards of a run: threads of this process, or workers on many machines."""

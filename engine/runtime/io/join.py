@@ -1,0 +1,75 @@
+"""Several files of one format, written by the same columns, as one."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from engine.errors import DataError
+from engine.runtime.io.files import reading, writing
+from engine.runtime.io.ipc import IpcPart
+from engine.runtime.io.parquet_join import join_parquet
+from engine.runtime.io.sink import Part
+
+_CHUNK = 4 << 20
+
+
+def join_parquet_files(parts: Sequence[Path], file: Path, schema: pa.Schema) -> None:
+    """Copy the row groups of Parquet files."""
+    with writing(file), pa.OSFile(str(file), "wb") as output:
+        join_parquet([partial(pa.OSFile, str(part)) for part in parts], output)
+
+
+def join_lines(parts: Sequence[Path], file: Path, schema: pa.Schema) -> None:
+    """Copy files of lines; compressed ones, too: a file may hold several compressed ones."""
+    with writing(file), file.open("wb") as output:
+        for part in parts:
+            _copy(part, output, 0)
+
+
+def join_csv(
+    parts: Sequence[Path], file: Path, schema: pa.Schema, part: Callable[[Path, pa.Schema], Part]
+) -> None:
+    """Copy files of CSV, with the header of the first alone."""
+    header = _header(part, schema)
+    with writing(file), file.open("wb") as output:
+        for number, each in enumerate(parts):
+            _copy(each, output, len(header) if number else 0)
+
+
+def join_ipc(parts: Sequence[Path], file: Path, schema: pa.Schema) -> None:
+    """Write the batches of Arrow files again: a file has one dictionary for each column."""
+    written = IpcPart(file, schema)
+    try:
+        for part in parts:
+            with reading(part), pa.OSFile(str(part)) as handle, pa.ipc.open_file(handle) as opened:
+                for number in range(opened.num_record_batches):
+                    batch = opened.get_batch(number)
+                    written.write(batch)
+    except BaseException:
+        written.abandon()
+        raise
+    written.close()
+
+
+def _header(part: Callable[[Path, pa.Schema], Part], schema: pa.Schema) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "header.csv"
+        part(path, schema).close()
+        return path.read_bytes()
+
+
+def _copy(part: Path, output: BinaryIO, start: int) -> None:
+    try:
+        source = part.open("rb")
+    except OSError as error:
+        raise DataError(f"{part}: can't be read: {error.strerror}") from None
+    with source:
+        source.seek(start)
+        shutil.copyfileobj(source, output, _CHUNK)
