@@ -21,9 +21,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import field
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, dataclass_transform, runtime_checkable
 
 from engine.declare import Plugin, declare
+from engine.errors import DataError
 from engine.option import option
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["Source", "SourcePlugin", "option", "source"]
+    from engine.runtime.io.piece import Piece
+
+__all__ = ["PiecedSource", "Source", "SourcePart", "SourcePlugin", "option", "source"]
 
 
 class Source(Protocol):
@@ -77,6 +80,52 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class SourcePart(Source, Protocol):
+    """Some rows of a source; ``rows`` is how many, where that is known of all its pieces."""
+
+    def locate(self, row: int) -> tuple[str, int]:
+        """The file of a row that was read, and its number there; both count from 0.
+
+        Where it isn't known how many rows of the file lie in front of a piece, the number is that in the
+        piece.
+        """
+        ...
+
+    def counts(self) -> tuple[int, ...]:
+        """The rows that were read of each piece, once all were."""
+        ...
+
+
+@runtime_checkable
+class PiecedSource(Source, Protocol):
+    """A source that can be read in pieces, each on its own: by several processes, and again after a fault.
+
+    Pieces are told as JSON, so that a process which has the options of the source and some pieces reads those
+    rows and no others (`SourcePlugin.part`).
+    """
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """The smallest pieces that are worth being read on their own; in this order they hold every row once.
+
+        Several that follow each other in a file may be asked for as one: from the ``start`` of the first to
+        the ``stop`` of the last. Of a piece whose rows are counted, ``skip`` and ``take`` may be asked for.
+        """
+        ...
+
+    def part(self, pieces: Sequence[Piece]) -> SourcePart:
+        """The rows of some pieces, in this order. Several parts are read at the same time, by threads.
+
+        Raises
+        ------
+        InputChanged
+            Something isn't what it was when it was cut.
+        DataError
+            It can't be read.
+        """
+        ...
+
+
 class SourcePlugin(Plugin):
     """Base of every source that configs can name."""
 
@@ -96,6 +145,23 @@ class SourcePlugin(Plugin):
             There is nothing to read.
         """
         raise NotImplementedError
+
+    def part(self, pieces: Sequence[Piece]) -> SourcePart:
+        """The rows of some pieces that the opened source was cut in, in another process perhaps.
+
+        A source that can do so without looking at all that is there says how.
+
+        Raises
+        ------
+        InputChanged
+            Something isn't what it was when it was cut.
+        DataError
+            It can't be read, or not in pieces.
+        """
+        opened = self.open()
+        if not isinstance(opened, PiecedSource):
+            raise DataError(f"{opened.path}: can't be read in pieces")
+        return opened.part(pieces)
 
 
 _P = TypeVar("_P", bound=SourcePlugin)

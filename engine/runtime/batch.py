@@ -1,62 +1,37 @@
-"""One source to one sink: read, score and write in threads, in order."""
+"""A source to a sink: checked, cut in shards where the sink takes them, scored and committed."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.types as pt
 
-from engine.errors import DataError
-from engine.plan.plan import Plan
-from engine.runtime.groups import check_grouping, whole_groups
+from engine.runtime.executors.local import Threads
+from engine.runtime.groups import check_grouping
 from engine.runtime.io.apart import check_apart
-from engine.runtime.io.files import reason
-from engine.runtime.line import in_order
-from engine.runtime.rejects import Rejects, RejectsWriter, rejects_path
+from engine.runtime.onego import OneGo
+from engine.runtime.rejects import Rejects, check_rejects, rejects_path
+from engine.runtime.shards.cut import SHARD_ROWS, cut, cut_between_groups
+from engine.runtime.shards.drive import Driver, Progress, Resume
+from engine.runtime.shards.identity import identify, run_id
+from engine.runtime.shards.job import BatchPipeline as BatchPipeline
+from engine.runtime.shards.job import Job
+from engine.runtime.shards.pace import PaceKeeper
+from engine.runtime.shards.plan import Commit, Plan, Shard
+from engine.runtime.shards.score import score_shard
+from engine.runtime.shards.sink import RunState, ShardedSink
+from engine.runtime.shards.work import Executor, Stated
 from engine.schema import Kind
 from engine.sink import Sink
-from engine.source import Source
-from engine.values import BadValue
+from engine.source import PiecedSource, Source
 
 _MOST_ROWS, _LEAST_ROWS = 1 << 17, 1 << 14
 """Rows of a batch: with more, batches leave the caches; with fewer, what is done for each counts."""
-Progress = Callable[[int, int | None], None]
-
-
-class BatchPipeline(Protocol):
-    """What a batch needs of a pipeline."""
-
-    @property
-    def plan(self) -> Plan: ...
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The columns of a source that must be read, kept ones too."""
-        ...
-
-    @property
-    def groups(self) -> tuple[str | None, ...]:
-        """The inputs by which rows are grouped."""
-        ...
-
-    def score_batch(self, batch: pa.RecordBatch, *, text: bool) -> tuple[pa.RecordBatch, list[BadValue]]:
-        """The output rows without refused ones, and why those are refused; safe to call from threads."""
-        ...
-
-    def check_schema(self, schema: pa.Schema, where: str, *, text: bool = False) -> None:
-        """Raise `DataError` if a source's columns don't fit."""
-        ...
-
-    def output_schema(self, source: pa.Schema) -> pa.Schema:
-        """The columns of the output."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,28 +43,64 @@ class BatchSummary:
     rows_in, rows_out, rejected : int
         ``rows_in == rows_out + rejected``.
     seconds : float
-    files : tuple of Path
+    files : tuple of str
         The files written.
-    rejects : Path or None
+    rejects : str or None
         The file of rejected rows, if there are any.
     columns : tuple of str
         The columns of the output.
+    run_id : str or None
+        None: the sink takes no shards.
+    shards, resumed : int
+        In all, and done by earlier processes.
+    now : bool
+        False: all of it was committed before, and there was nothing to do.
+    outputs : mapping of str to dict
+        How the values of each output column are spread.
     """
 
     rows_in: int
     rows_out: int
     rejected: int
     seconds: float
-    files: tuple[Path, ...]
-    rejects: Path | None
+    files: tuple[str, ...]
+    rejects: str | None
     columns: tuple[str, ...]
+    run_id: str | None = None
+    shards: int = 1
+    resumed: int = 0
+    now: bool = True
+    outputs: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Count:
-    rows: int = 0
-    written: int = 0
-    rejected: int = 0
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch that was looked at, and can be run.
+
+    Parameters
+    ----------
+    job : Job
+    sink : Sink
+    plan : Plan or None
+        None: the sink takes no shards.
+    state : RunState or None
+    """
+
+    job: Job
+    sink: Sink
+    plan: Plan | None
+    state: RunState | None
+
+    def driver(
+        self,
+        executor: Executor,
+        resume: Resume = "auto",
+        progress: Progress | None = None,
+        stated: Stated | None = None,
+    ) -> Driver:
+        """What runs it, or says what it would do."""
+        assert self.plan is not None and self.state is not None and isinstance(self.sink, ShardedSink)
+        return Driver(self.job, self.plan, self.sink, self.state, executor, resume, progress, stated)
 
 
 def run_batch(
@@ -98,14 +109,19 @@ def run_batch(
     sink: Sink,
     *,
     rejects: Rejects | None = None,
-    batch_rows: int | None = None,
+    executor: Executor | None = None,
     threads: int | None = None,
+    batch_rows: int | None = None,
+    shard_rows: int | None = None,
+    resume: Resume = "auto",
     progress: Progress | None = None,
+    stated: Stated | None = None,
 ) -> BatchSummary:
     """Score every row of a source into a sink.
 
-    The memory it takes depends on ``batch_rows`` and ``threads``, not on the size of the source; where stages
-    need whole groups, on the number of groups and the greatest of them, too.
+    What was begun and not committed is continued; what is committed is left as it is. The memory it takes
+    depends on ``batch_rows`` and ``threads``, not on the size of the source; where stages need whole groups,
+    on the number of groups and the greatest of them, too.
 
     Parameters
     ----------
@@ -114,12 +130,20 @@ def run_batch(
     sink : Sink
     rejects : Rejects, optional
         How many rows may be refused and where they go; none may, unless given.
-    batch_rows : int, optional
-        Rows that are read and scored at a time; None is 131,072, or fewer for a small source.
+    executor : Executor, optional
+        Who scores the shards; None: threads of this process.
     threads : int, optional
         How many read, score and write in turn; None is one for each processor.
+    batch_rows : int, optional
+        Rows that are read and scored at a time; None is 131,072, or fewer for a small source.
+    shard_rows : int, optional
+        Rows of a shard; None is 1,048,576.
+    resume : {"auto", "never", "require"}
+        What happens to a run that was begun: it is continued; discarded; must be there.
     progress : callable, optional
-        ``progress(rows_done, rows_total)``; the total is None where it isn't known.
+        ``progress(pace)``, from any thread.
+    stated : Stated, optional
+        What the config said, for executors that work in other processes.
 
     Returns
     -------
@@ -129,94 +153,135 @@ def run_batch(
     ------
     DataError
         The source doesn't fit, can't be read, or has more bad rows than allowed, or the sink can't be
-        written. Nothing is then left behind.
+        written.
+    UnfinishedError
+        The run ended before it was done; the same call continues it.
+    FailedShardsError
+        Some shards couldn't be scored.
     """
     started = time.perf_counter()
-    rejects = rejects or Rejects()
     threads = threads or len(os.sched_getaffinity(0))
-    batch_rows = batch_rows or _batch_rows(source.rows, threads)
-    schema = check_batch(pipeline, source, sink, rejects)
-    columns = tuple(name for name in pipeline.reads if name in set(source.schema.names))
-    count = _Count()
-    with ExitStack() as stack:
-        refused = RejectsWriter(rejects, pipeline.plan.inputs, source, sink)
-        stack.push(refused.settle)
-        writer = stack.enter_context(sink.open(schema))
-        # left, and so committed, before the output: where an output is, no row is lost
-        stack.enter_context(refused)
-
-        def score(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[BadValue]]:
-            answer, bad = pipeline.score_batch(batch, text=source.text)
-            return _conform(answer, schema, source.path, sink.takes_coded), bad
-
-        def settle(batch: pa.RecordBatch, scored: tuple[pa.RecordBatch, list[BadValue]]) -> None:
-            answer, bad = scored
-            rejected = refused.add(batch, count.rows, bad)
-            if answer.num_rows + rejected != batch.num_rows:
-                raise RuntimeError(
-                    f"{source.path}: of {batch.num_rows} rows, {answer.num_rows} were scored"
-                    f" and {rejected} rejected"
-                )
-            count.rows += batch.num_rows
-            count.rejected += rejected
-            refused.check(count.rows)
-            writer.write(answer)
-            count.written += answer.num_rows
-            if progress is not None:
-                progress(count.rows, source.rows)
-
-        batches = source.batches(columns, batch_rows, _coded(pipeline, schema, sink))
-        grouped = [item for item in pipeline.plan.inputs if item.name in pipeline.groups]
-        if grouped:
-            batches = whole_groups(grouped, source, batches)
-        in_order(batches, score, settle, threads)
-        refused.check(count.rows, final=True)
-        if source.rows is not None and source.rows != count.rows:
-            raise DataError(
-                f"{source.path}: expected {source.rows:,} rows, read {count.rows:,};"
-                " did a file change meanwhile?"
-            )
+    batch = plan_batch(
+        pipeline, source, sink, rejects=rejects, threads=threads, batch_rows=batch_rows, shard_rows=shard_rows
+    )
+    if batch.plan is None:
+        return _in_one_go(batch, threads, progress, started)
+    driver = batch.driver(executor or Threads(threads), resume, progress, stated)
+    ended = driver.run()
+    told = ended.commit.summary
     return BatchSummary(
-        rows_in=count.rows,
-        rows_out=count.written,
-        rejected=count.rejected,
+        rows_in=told["rows_in"],
+        rows_out=told["rows_out"],
+        rejected=told["rejected"],
         seconds=time.perf_counter() - started,
-        files=writer.files(),
-        rejects=refused.path if count.rejected else None,
-        columns=tuple(schema.names),
+        files=_files(sink, ended.commit),
+        rejects=ended.commit.rejects or None,
+        columns=tuple(told["columns"]),
+        run_id=ended.commit.run_id,
+        shards=told["shards"],
+        resumed=ended.resumed,
+        now=ended.now,
+        outputs=told["outputs"],
     )
 
 
-def check_batch(
-    pipeline: BatchPipeline, source: Source, sink: Sink, rejects: Rejects | None = None
-) -> pa.Schema:
-    """Refuse what `run_batch` would refuse before it reads a row.
-
-    Returns
-    -------
-    pyarrow.Schema
-        The columns of the output.
+def plan_batch(
+    pipeline: BatchPipeline,
+    source: Source,
+    sink: Sink,
+    *,
+    rejects: Rejects | None = None,
+    threads: int = 1,
+    batch_rows: int | None = None,
+    shard_rows: int | None = None,
+) -> Batch:
+    """Check a batch and cut its source; nothing is written, and of rows at most those of groups are read.
 
     Raises
     ------
     DataError
-        The source doesn't fit the pipeline, or the sink, or that of the rejects, can't be written.
+        The source doesn't fit the pipeline, or the sink can't hold its output.
     ConfigError
         A stage doesn't say what its groups are.
     """
     rejects = rejects or Rejects()
-    _check(pipeline, source, sink, rejects)
-    schema = pipeline.output_schema(source.schema)
-    sink.check_columns(schema)
-    sink.check()
-    RejectsWriter(rejects, pipeline.plan.inputs, source, sink).__enter__()  # it only looks
-    return schema
+    schema = _check(pipeline, source, sink, rejects)
+    state = sink.state(rejects) if isinstance(sink, ShardedSink) else None
+    shard_rows = shard_rows or SHARD_ROWS
+    plan = None
+    name = ""
+    if state is None:
+        sink.check()
+        check_rejects(rejects, sink)
+    else:
+        assert isinstance(sink, ShardedSink)
+        pieces = source.pieces() if isinstance(source, PiecedSource) else ()
+        identity, resumable = identify(pipeline, source, pieces, sink.identity, rejects, shard_rows)
+        name = run_id(identity)
+        plan = state.plan(name) or Plan(
+            name, identity, _shards(pipeline, source, pieces, shard_rows), resumable
+        )
+    job = Job(
+        run_id=name,
+        pipeline=pipeline,
+        source=source,
+        rejects=rejects,
+        schema=schema,
+        columns=tuple(name for name in pipeline.reads if name in set(source.schema.names)),
+        coded=tuple(_coded(pipeline, schema, sink)),
+        takes_coded=sink.takes_coded,
+        batch_rows=batch_rows or _batch_rows(source.rows, threads),
+    )
+    return Batch(job, sink, plan, state)
 
 
-def _check(pipeline: BatchPipeline, source: Source, sink: Sink, rejects: Rejects) -> None:
+def _check(pipeline: BatchPipeline, source: Source, sink: Sink, rejects: Rejects) -> pa.Schema:
     check_grouping(pipeline.plan)
     pipeline.check_schema(source.schema, str(source.path), text=source.text)
     check_apart(source, sink.path, rejects_path(rejects, sink))
+    schema = pipeline.output_schema(source.schema)
+    sink.check_columns(schema)
+    return schema
+
+
+def _shards(pipeline: BatchPipeline, source: Source, pieces: Any, shard_rows: int) -> tuple[Shard, ...]:
+    if not pieces or not isinstance(source, PiecedSource):
+        return (Shard(0, (), source.rows),)
+    grouped = [item for item in pipeline.plan.inputs if item.name in pipeline.groups]
+    if grouped:
+        return cut_between_groups(source, pieces, grouped, shard_rows)
+    return cut(pieces, shard_rows)
+
+
+def _in_one_go(batch: Batch, threads: int, progress: Progress | None, started: float) -> BatchSummary:
+    job = batch.job
+    shard = Shard(0, (), job.source.rows)
+    keeper = PaceKeeper([shard], [])
+    state = OneGo(batch.sink, job.rejects)
+
+    def told(index: int, rows: int) -> None:
+        keeper.told(index, rows)
+        if progress is not None:
+            progress(keeper.now())
+
+    receipt = score_shard(job, shard, state, told=told, threads=threads)
+    return BatchSummary(
+        rows_in=receipt.rows_in,
+        rows_out=receipt.rows_out,
+        rejected=receipt.rejected,
+        seconds=time.perf_counter() - started,
+        files=tuple(map(str, state.files)),
+        rejects=str(state.rejects) if receipt.rejected else None,
+        columns=tuple(job.schema.names),
+        outputs={name: spread.described() for name, spread in receipt.spreads.items()},
+    )
+
+
+def _files(sink: Sink, commit: Commit) -> tuple[str, ...]:
+    if not sink.is_folder:
+        return (str(sink.path),)
+    written = [file.name for file in commit.files if commit.run_id in file.name]
+    return tuple(f"{sink.path}/{name}" for name in written)
 
 
 def _batch_rows(rows: int | None, threads: int) -> int:
@@ -238,21 +303,3 @@ def _coded(pipeline: BatchPipeline, schema: pa.Schema, sink: Sink) -> list[str]:
     if sink.takes_coded:
         coded += [name for name in plan.keep if pt.is_string(schema.field(name).type)]
     return coded
-
-
-def _conform(answer: pa.RecordBatch, schema: pa.Schema, path: Path, takes_coded: bool) -> pa.RecordBatch:
-    """The answer with the columns' types as promised: a kept column may differ from file to file."""
-    if answer.schema.equals(schema):
-        return answer
-    arrays = []
-    for name, kind in zip(schema.names, schema.types, strict=True):
-        column = answer.column(name)
-        found = column.type
-        if takes_coded and pt.is_dictionary(found) and not pt.is_dictionary(kind):
-            # dictionaries with a null in them can't be made one
-            found = found if column.dictionary.null_count else found.value_type
-        try:
-            arrays.append(column if found == kind else column.cast(kind))
-        except pa.ArrowException as error:
-            raise DataError(f"{path}: column '{name}' can't be kept as {kind}: {reason(error)}") from None
-    return pa.RecordBatch.from_arrays(arrays, names=schema.names)

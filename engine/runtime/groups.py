@@ -68,7 +68,7 @@ def whole_groups(
 
 
 def group_starts(inputs: Sequence[Input], source: Source, batches: Iterable[pa.RecordBatch]) -> Iterator[int]:
-    """The rows, counted from 0, at which a group of each of these inputs begins; memory as for `whole_groups`.
+    """The rows, counted from 0, at which a group of each of these inputs begins; memory as of `whole_groups`.
 
     Raises
     ------

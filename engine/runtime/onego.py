@@ -27,24 +27,25 @@ class OneGo:
     def __init__(self, sink: Sink, rejects: Rejects) -> None:
         self._sink = sink
         self.rejects = rejects_path(rejects, sink)
+        self.files: tuple[Path, ...] = ()
 
     def attempt(self, run_id: str, shard: int, schema: pa.Schema, rejected: pa.Schema) -> WholeAttempt:
         """Begin to write."""
-        return WholeAttempt(self._sink, self.rejects, schema, rejected)
+        return WholeAttempt(self, self._sink, schema, rejected)
 
 
 class WholeAttempt:
     """Writes the output and the rejected rows; both are there when it is published, or neither."""
 
-    def __init__(self, sink: Sink, rejects: Path, schema: pa.Schema, rejected: pa.Schema) -> None:
+    def __init__(self, whole: OneGo, sink: Sink, schema: pa.Schema, rejected: pa.Schema) -> None:
+        self._whole = whole
         self._sink = sink
-        self._rejects = rejects
+        self._rejects = whole.rejects
         self._schema = schema
         self._rejected_schema = rejected
         self._refused: SinkWriter | None = None
         self._stack = ExitStack()
         self._published = False
-        self.files: tuple[Path, ...] = ()
 
     def __enter__(self) -> WholeAttempt:
         self._old = self._rejects.exists()  # then its mode is replace
@@ -83,6 +84,7 @@ class WholeAttempt:
             self._published = True  # the writer has removed what it wrote
             raise
         self._published = True
+        self._whole.files = self._writer.files()
         if refused is None and self._old:
             self._rejects.unlink(missing_ok=True)
         return receipt

@@ -13,11 +13,11 @@ from engine.decode.arrow import take_rows
 from engine.errors import ConfigError, DataError, Mistake
 from engine.files import is_regular
 from engine.runtime.io.files import FORMATS
-from engine.runtime.io.formats import file_reader
+from engine.runtime.io.formats import file_columns, file_sink
 from engine.runtime.shards.plan import Sample
 from engine.schema import Input
 from engine.sink import Sink
-from engine.source import PiecedSource, Source
+from engine.source import Source, SourcePart
 from engine.values import FILTERED, BadValue
 
 MOST_SAMPLES = 5
@@ -148,13 +148,18 @@ class Refusals:
         return Sample(self._source.place(start + value.row), value.column, value.code, value.message)
 
     def _locate(self, row: int) -> tuple[str, int]:
-        if isinstance(self._source, PiecedSource):
+        if isinstance(self._source, SourcePart):
             return self._source.locate(row)
         return str(self._source.path), row
 
 
 def check_share(
-    rejects: Rejects, inputs: Sequence[Input], count: int, rows: int, total: int | None, samples: Sequence[Sample]
+    rejects: Rejects,
+    inputs: Sequence[Input],
+    count: int,
+    rows: int,
+    total: int | None,
+    samples: Sequence[Sample],
 ) -> None:
     """Hold the refused rows against what is allowed.
 
@@ -200,13 +205,17 @@ def _advice(inputs: Sequence[Input], samples: Sequence[Sample]) -> list[str]:
     ]
 
 
-def check_replaceable(path: Path) -> None:
-    """Refuse to replace a file that holds no rejected rows.
+def check_rejects(rejects: Rejects, sink: Sink) -> None:
+    """See, before anything is read, whether the file of rejects can be written.
 
     Raises
     ------
     DataError
     """
+    path = rejects_path(rejects, sink)
+    if sink.mode == "append" and rejects.path is None:
+        return  # each run has one of its own
+    file_sink(path, "replace" if sink.mode == "replace" else "error").check()
     if path.exists() and not _is_of_rejects(path):
         raise DataError(
             f"{path}: not replaced, since it is no file of rejects that a batch wrote; "
@@ -217,7 +226,7 @@ def check_replaceable(path: Path) -> None:
 def _is_of_rejects(path: Path) -> bool:
     """Whether a file begins with the columns that rejects have."""
     try:
-        return is_regular(path) and file_reader(path).schema(path).names[: len(_OWN)] == list(_OWN)
+        return is_regular(path) and file_columns(path).names[: len(_OWN)] == list(_OWN)
     except (DataError, OSError):
         return False
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from engine.source import Source, SourcePlugin, option, source
+from engine.source import Source, SourcePart, SourcePlugin, option, source
+
+if TYPE_CHECKING:
+    from engine.runtime.io.piece import Piece
 
 
 @source("arrow")
@@ -25,3 +30,8 @@ class ArrowSource(SourcePlugin):
         from engine.runtime.io.formats import arrow_source
 
         return arrow_source(Path(self.path), self.extensions)
+
+    def part(self, pieces: Sequence[Piece]) -> SourcePart:
+        from engine.runtime.io.formats import arrow_part
+
+        return arrow_part(Path(self.path), pieces)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from engine.source import Source, SourcePlugin, option, source
+from engine.source import Source, SourcePart, SourcePlugin, option, source
+
+if TYPE_CHECKING:
+    from engine.runtime.io.piece import Piece
 
 
 @source("csv")
@@ -17,13 +21,17 @@ class CsvSource(SourcePlugin):
     Examples
     --------
     >>> CsvSource(path="flights.csv", delimiter=";")
-    CsvSource(path='flights.csv', delimiter=';')
+    CsvSource(path='flights.csv', delimiter=';', multiline=True)
     """
 
     extensions = (".csv",)
 
     path: str = option(help="a file, or a folder of files")
     delimiter: str = option(",", help="what parts the fields: one character, or tab")
+
+    multiline: bool = option(
+        True, help="fields may hold line breaks; false: they don't, and a file can be read in pieces"
+    )
 
     def check(self) -> Iterable[str]:
         from engine.runtime.io.formats import delimiter_mistakes
@@ -33,4 +41,9 @@ class CsvSource(SourcePlugin):
     def open(self) -> Source:
         from engine.runtime.io.formats import csv_source
 
-        return csv_source(Path(self.path), self.delimiter)
+        return csv_source(Path(self.path), self.delimiter, self.extensions, self.multiline)
+
+    def part(self, pieces: Sequence[Piece]) -> SourcePart:
+        from engine.runtime.io.formats import csv_part
+
+        return csv_part(Path(self.path), pieces, self.delimiter, self.multiline)

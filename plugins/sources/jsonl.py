@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from engine.source import Source, SourcePlugin, option, source
+from engine.source import Source, SourcePart, SourcePlugin, option, source
+
+if TYPE_CHECKING:
+    from engine.runtime.io.piece import Piece
 
 
 @source("jsonl")
@@ -29,3 +34,8 @@ class JsonlSource(SourcePlugin):
         from engine.runtime.io.formats import jsonl_source
 
         return jsonl_source(Path(self.path), self.extensions)
+
+    def part(self, pieces: Sequence[Piece]) -> SourcePart:
+        from engine.runtime.io.formats import jsonl_part
+
+        return jsonl_part(Path(self.path), pieces)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from engine.source import Source, SourcePlugin, option, source
+from engine.source import Source, SourcePart, SourcePlugin, option, source
+
+if TYPE_CHECKING:
+    from engine.runtime.io.piece import Piece
 
 
 @source("parquet")
@@ -25,3 +30,8 @@ class ParquetSource(SourcePlugin):
         from engine.runtime.io.formats import parquet_source
 
         return parquet_source(Path(self.path))
+
+    def part(self, pieces: Sequence[Piece]) -> SourcePart:
+        from engine.runtime.io.formats import parquet_part
+
+        return parquet_part(Path(self.path), pieces)

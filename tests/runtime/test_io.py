@@ -320,7 +320,7 @@ def test_csv_refuses_columns_it_cannot_hold_before_anything_is_written(tmp_path:
         (
             {"use": "csv", "path": "x.csv", "delimter": ";"},
             "source.delimter: 'csv' has no option 'delimter'. Did you mean 'delimiter'?"
-            "\n  options: path: str (required), delimiter: str = ','"
+            "\n  options: path: str (required), delimiter: str = ',', multiline: bool = true"
             "\n  set by: the call        source built in: plugins/sources/csv.py",
         ),
         ({"use": "cvs", "path": "x"}, "source.use: there is no source 'cvs'. Did you mean 'csv'?"

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from engine.decode import RowDecoder, TableDecoder
 from engine.encode_json import json_lines
 from engine.errors import DataError, RowError
-from engine.runtime.io import jsonl, open_sink, open_source
+from engine.runtime.io import FileSource, jsonl, open_sink, open_source
+from engine.runtime.io.storage import look_up
 from engine.schema import Input, Kind
 
 VOCABULARY = {"c": ("a", "é", "")}
@@ -166,14 +167,15 @@ def test_bytes_that_are_no_utf8_are_named(tmp_path: Path) -> None:
         list(open_source({"path": str(path)}).batches(["c"], 10))
 
 
-def test_blocks_do_not_change_what_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_do_not_change_what_is_read(tmp_path: Path) -> None:
     rows = [{"n": i if i % 7 else i / 2, "c": "é" * (i % 5)} for i in range(500)]
     text = "\ufeff" + "\r\n".join([*map(json.dumps, rows), ""])
     (whole,) = decoded(tmp_path / "a.jsonl", text)
-    monkeypatch.setattr(jsonl, "_BLOCK", 97)
-    monkeypatch.setattr(jsonl, "_SAMPLE", 97)
-    monkeypatch.setattr(jsonl._blocks, "__defaults__", (97,))
-    parts = decoded(tmp_path / "b.jsonl", text)
+    (tmp_path / "b.jsonl").write_bytes(text.encode())
+    format = jsonl.JsonlReader(block=97, sample=97)
+    source = FileSource(tmp_path, [look_up(tmp_path / "b.jsonl")], format)
+    decoder = TableDecoder([Input(i.name, i.kind, optional=True) for i in INPUTS], None, VOCABULARY)
+    parts = [decoder.decode(batch) for batch in source.batches(["n", "c"], 1000)]
     assert len(parts) > 50
     assert np.concatenate([part.columns["n"] for part in parts]).tolist() == whole.columns["n"].tolist()
     assert (

@@ -75,18 +75,7 @@ class _Team:
         try:
             while (shard := self._next()) is not None:
                 try:
-                    for attempt in range(1, self._attempts + 1):
-                        outcome = try_shard(
-                            self._work.job,
-                            shard,
-                            self._work.state,
-                            lend=self._lend,
-                            told=self._work.told,
-                            threads=self._threads,
-                        )
-                        if not (isinstance(outcome, Failure) and outcome.may_pass):
-                            break
-                    self.outcomes.put(_tried(outcome, attempt))
+                    self.outcomes.put(self._tried(shard))
                 finally:
                     with self._changed:
                         self._busy -= 1
@@ -97,6 +86,19 @@ class _Team:
             pass
         except BaseException as error:
             self.outcomes.put(error)
+
+    def _tried(self, shard: Shard) -> Outcome:
+        work = self._work
+        left = self._attempts
+        while True:
+            outcome = try_shard(
+                work.job, shard, work.state, lend=self._lend, told=work.told, threads=self._threads
+            )
+            left -= 1
+            if not isinstance(outcome, Failure) or not outcome.may_pass:
+                return outcome
+            if not left:
+                return Failure(shard.index, outcome.why, f"{outcome.message} (tried {self._attempts} times)")
 
     def stop(self) -> None:
         """Begin no further shard, and drop those under way."""
@@ -134,9 +136,3 @@ class _Team:
                         return line
                 self._changed.wait()
             return None
-
-
-def _tried(outcome: Outcome, attempts: int) -> Outcome:
-    if isinstance(outcome, Failure) and attempts > 1:
-        return Failure(outcome.shard, outcome.why, f"{outcome.message} (tried {attempts} times)")
-    return outcome

@@ -6,9 +6,11 @@ Only an empty field is missing; a quoted ``""`` is empty text.
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +19,10 @@ import pyarrow.types as pt
 
 from engine.errors import DataError, listing
 from engine.runtime.io.files import reading, reason, writing
+from engine.runtime.io.lines import CUT, Block, cut_bytes, open_for, read_lines
+from engine.runtime.io.part import Head
+from engine.runtime.io.piece import Piece
+from engine.runtime.io.storage import StoredFile
 
 _BLOCK = 8 << 20
 
@@ -29,68 +35,130 @@ class CsvReader:
     Parameters
     ----------
     delimiter : str
+    multiline : bool
+        Fields may hold line breaks; where none does, a file can be cut in pieces.
+    cut : int
+        About so many bytes are a piece.
+    block : int
+        About so many bytes are read at a time.
     """
 
     text = True
 
-    def __init__(self, delimiter: str = ",") -> None:
+    def __init__(
+        self, delimiter: str = ",", multiline: bool = True, cut: int = CUT, block: int = _BLOCK
+    ) -> None:
         self._delimiter = delimiter
+        self._multiline = multiline
+        self._cut = cut
+        self._block = block
 
-    def schema(self, file: Path) -> pa.Schema:
+    def head(self, file: StoredFile) -> Head:
         """The columns of a file."""
         header, _ = self._head(file)
-        return pa.schema([(name, pa.string()) for name in header])
+        return Head(pa.schema([(name, pa.string()) for name in header]))
 
-    def rows(self, file: Path) -> int | None:
-        """Not known before the file is read."""
-        return None
+    def cut(self, file: StoredFile, head: Head) -> Iterator[Piece]:
+        """The whole file; or the lines that begin in 64 MB, where no field holds a line break."""
+        return iter([file.piece()]) if self._multiline else cut_bytes(file, self._cut)
 
     def batches(
-        self, file: Path, columns: Sequence[str], batch_rows: int, coded: Collection[str] = ()
+        self,
+        file: StoredFile,
+        pieces: Sequence[Piece],
+        columns: Sequence[str],
+        batch_rows: int,
+        coded: Collection[str] = (),
     ) -> Iterator[pa.RecordBatch]:
-        """The rows of a file, with these columns in this order."""
+        """The rows of a piece of a file, with these columns in this order."""
         header, any_rows = self._head(file)
         if not any_rows:
             return
         # Arrow reads all columns when asked for none, and rows must still be counted
         asked = list(columns) or header[:1]
-        batches = self._blocks(file, asked, len(header))
-        for block in batches:
+        (piece,) = pieces
+        if self._multiline:
+            blocks = self._whole(file, header, asked)
+        else:
+            blocks = self._by_line(file, piece, header, asked)
+        for block in blocks:
             batch = pa.RecordBatch.from_arrays([_text(column) for column in block.columns], names=asked)
             for start in range(0, batch.num_rows, batch_rows):
                 yield batch.slice(start, batch_rows).select(list(columns))
 
-    def _blocks(self, file: Path, asked: Sequence[str], width: int) -> Iterator[pa.RecordBatch]:
+    def _whole(
+        self, file: StoredFile, header: Sequence[str], asked: Sequence[str]
+    ) -> Iterator[pa.RecordBatch]:
+        options = self._options(self._block, header, asked)
         try:
-            reader = pacsv.open_csv(
-                file,
-                # one thread: with several, messages lose the row
-                read_options=pacsv.ReadOptions(use_threads=False, block_size=_BLOCK),
-                parse_options=pacsv.ParseOptions(
-                    delimiter=self._delimiter,
-                    newlines_in_values=True,
-                    # in a file of one column an empty line is a row whose value is missing
-                    ignore_empty_lines=width != 1,
-                ),
-                convert_options=pacsv.ConvertOptions(
-                    include_columns=asked,
-                    column_types={name: pa.binary() for name in asked},
-                    strings_can_be_null=True,
-                    null_values=[""],
-                    quoted_strings_can_be_null=False,
-                ),
-            )
-            with reader:
+            with file.stream() as stream, pacsv.open_csv(stream, *options) as reader:
                 yield from reader
         except (OSError, pa.ArrowException) as error:
             raise DataError(f"{file}{_fault(reason(error))}") from None
 
-    def _head(self, file: Path) -> tuple[list[str], bool]:
+    def _by_line(
+        self, file: StoredFile, piece: Piece, header: Sequence[str], asked: Sequence[str]
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of a piece; each must be a line."""
+        if any("\n" in name or "\r" in name for name in header):
+            raise DataError(f"{file}, line 1: a column's name holds a line break; set source.multiline=true")
+        with reading(file):
+            begin = _behind_header(file)
+        with reading(file), open_for(file, piece) as handle:
+            if piece.of == "file":
+                handle.read(begin)
+            for block in read_lines(file, handle, piece, self._block, begin, 2):
+                # Arrow takes blank lines for no rows, if there are several columns
+                if len(header) > 1 and not block.content.strip(b"\r\n"):
+                    continue
+                yield from self._parsed(block, header, asked)
+
+    def _parsed(self, block: Block, header: Sequence[str], asked: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        content, rows = block.content, 0
+        options = self._options(len(content) + 1, header, asked)
+        options[0].column_names = list(header)
+        # Arrow takes a quotation mark that is never closed for closed where the text ends
+        whole = _ends_closed(content, self._delimiter)
+        if whole:
+            try:
+                with pacsv.open_csv(pa.BufferReader(content), *options) as reader:
+                    found = list(reader)
+            except pa.ArrowException as error:
+                raise DataError(_fault_in(block, reason(error))) from None
+            rows = sum(batch.num_rows for batch in found)
+        if not whole or rows != _count_lines(content, blank=len(header) == 1):
+            raise DataError(
+                f"{block.where(0)} or later: a field holds a line break, or a quotation mark is never "
+                "closed; if fields may hold line breaks, set source.multiline=true"
+            )
+        yield from found
+
+    def _options(self, size: int, header: Sequence[str], asked: Sequence[str]) -> tuple[Any, Any, Any]:
+        return (
+            # one thread: with several, messages lose the row
+            pacsv.ReadOptions(use_threads=False, block_size=size),
+            pacsv.ParseOptions(
+                delimiter=self._delimiter,
+                newlines_in_values=True,
+                # in a file of one column an empty line is a row whose value is missing
+                ignore_empty_lines=len(header) != 1,
+            ),
+            pacsv.ConvertOptions(
+                include_columns=asked,
+                column_types={name: pa.binary() for name in asked},
+                strings_can_be_null=True,
+                null_values=[""],
+                quoted_strings_can_be_null=False,
+            ),
+        )
+
+    def _head(self, file: StoredFile) -> tuple[list[str], bool]:
         """The names in the first line, and whether any row follows."""
         try:
             with (
                 reading(file),
-                file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines,
+                file.stream() as stream,
+                io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="") as lines,
             ):
                 reader = csv.reader(lines, delimiter=self._delimiter)
                 header = next(reader, [])
@@ -194,6 +262,37 @@ def _text(column: pa.Array) -> pa.Array:
         return column
 
 
+def _behind_header(file: StoredFile) -> int:
+    """Where the second line begins."""
+    with file.stream() as stream:
+        head = b""
+        while more := stream.read(1 << 16):
+            head += more
+            end = re.search(rb"\r\n|\n|\r(?=[^\n])", head)
+            if end is not None:
+                return end.end()
+        return len(head)
+
+
+def _ends_closed(content: bytes, delimiter: str) -> bool:
+    """Whether the last line is whole by itself: no field of it goes on in the next one."""
+    last = content.rstrip(b"\r\n")
+    last = last[max(last.rfind(b"\n"), last.rfind(b"\r")) + 1 :]
+    parts = re.escape(delimiter.encode())
+    field = rb'(?>"(?:[^"]|"")*+"[^%b]*+|[^"%b][^%b]*+|)' % (parts, parts, parts)
+    return b'"' not in last or re.fullmatch(rb"(?:%b%b)*+%b" % (field, parts, field), last) is not None
+
+
+def _count_lines(content: bytes, blank: bool) -> int:
+    """How many lines there are, blank ones too, if they count."""
+    breaks = content.count(b"\n")
+    if content.count(b"\r") == content.count(b"\r\n") and (
+        blank or not re.search(rb"^\r?\n", content, re.MULTILINE)
+    ):
+        return breaks + (not content.endswith(b"\n"))
+    return sum(1 for line in content.splitlines() if line or blank)
+
+
 def _fault(found: str) -> str:
     """Arrow's message about a file, with its row as a line."""
     if "straddling" in found:
@@ -205,3 +304,12 @@ def _fault(found: str) -> str:
     columns = re.match(r"Expected (\d+) columns, got (\d+)", match[2])
     what = f"expected {columns[1]} fields, found {columns[2]}" if columns else match[2]
     return f", line {match[1]}: {what}"
+
+
+def _fault_in(block: Block, found: str) -> str:
+    """Arrow's message about some lines, with its row, which leaves out blank ones, as a line."""
+    match = re.search(r"Row #(\d+): ", found)
+    lines = [number for number, line in enumerate(block.content.splitlines()) if line]
+    place = lines[int(match[1]) - 1] if match and int(match[1]) <= len(lines) else 0
+    what = re.sub(r"^, line \d+", "", _fault(found))
+    return f"{block.where(place)}{what}"

@@ -89,7 +89,7 @@ def find_files(
 
 
 @contextmanager
-def reading(path: Path, what: str = "") -> Iterator[None]:
+def reading(path: object, what: str = "") -> Iterator[None]:
     """Say which file couldn't be read, and why."""
     try:
         yield

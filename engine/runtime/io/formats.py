@@ -2,39 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+
+import pyarrow as pa
 
 from engine.runtime.io import csv, ipc, jsonl, parquet
 from engine.runtime.io.files import find_files, format_of
 from engine.runtime.io.join import join_csv, join_ipc, join_lines, join_parquet_files
+from engine.runtime.io.part import FileFormat, FilePart, part_of
+from engine.runtime.io.piece import Piece
 from engine.runtime.io.sink import FileSink
-from engine.runtime.io.source import FileFormat, FileSource
+from engine.runtime.io.source import FileSource
+from engine.runtime.io.storage import look_up
 from engine.sink import Mode
 
 
 def parquet_source(path: Path) -> FileSource:
     """A Parquet file, or a folder of them."""
-    return FileSource(path, find_files(path, "parquet")[1], parquet.ParquetReader())
+    return _source(path, "parquet", (".parquet",), parquet.ParquetReader())
 
 
-def csv_source(path: Path, delimiter: str = ",", extensions: Iterable[str] = (".csv",)) -> FileSource:
+def csv_source(
+    path: Path, delimiter: str = ",", extensions: Iterable[str] = (".csv",), multiline: bool = True
+) -> FileSource:
     """A CSV file, or a folder of them: of the files that end so."""
-    files = find_files(path, "csv", dict.fromkeys(extensions, "csv"))[1]
-    return FileSource(path, files, csv.CsvReader(_character(delimiter)))
+    return _source(path, "csv", extensions, _csv_reader(delimiter, multiline))
 
 
 def jsonl_source(path: Path, extensions: Iterable[str] = (".jsonl",)) -> FileSource:
     """A file of lines of JSON, or a folder of them: of the files that end so."""
-    files = find_files(path, "jsonl", dict.fromkeys(extensions, "jsonl"))[1]
-    return FileSource(path, files, jsonl.JsonlReader())
+    return _source(path, "jsonl", extensions, jsonl.JsonlReader())
 
 
 def arrow_source(path: Path, extensions: Iterable[str] = (".arrow",)) -> FileSource:
     """An Arrow IPC file or stream, or a folder of them: of the files that end so."""
-    files = find_files(path, "arrow", dict.fromkeys(extensions, "arrow"))[1]
-    return FileSource(path, files, ipc.IpcReader())
+    return _source(path, "arrow", extensions, ipc.IpcReader())
+
+
+def parquet_part(path: Path, pieces: Sequence[Piece]) -> FilePart:
+    """Pieces of Parquet files."""
+    return part_of(path, parquet.ParquetReader(), pieces)
+
+
+def csv_part(path: Path, pieces: Sequence[Piece], delimiter: str = ",", multiline: bool = True) -> FilePart:
+    """Pieces of CSV files."""
+    return part_of(path, _csv_reader(delimiter, multiline), pieces)
+
+
+def jsonl_part(path: Path, pieces: Sequence[Piece]) -> FilePart:
+    """Pieces of files of lines of JSON."""
+    return part_of(path, jsonl.JsonlReader(), pieces)
+
+
+def arrow_part(path: Path, pieces: Sequence[Piece]) -> FilePart:
+    """Pieces of Arrow IPC files."""
+    return part_of(path, ipc.IpcReader(), pieces)
 
 
 def parquet_sink(path: Path, mode: Mode) -> FileSink:
@@ -80,13 +104,13 @@ def file_sink(path: Path, mode: Mode) -> FileSink:
     return makers[format_of(path)](path, mode)
 
 
-def file_reader(path: Path) -> FileFormat:
-    """What reads a file of the format that its extension tells.
+def file_columns(path: Path) -> pa.Schema:
+    """The columns of a file of the format that its extension tells.
 
     Raises
     ------
     DataError
-        The extension is of no format.
+        The extension is of no format, or the file can't be read.
     """
     makers: dict[str, Callable[[], FileFormat]] = {
         "csv": csv.CsvReader,
@@ -94,7 +118,7 @@ def file_reader(path: Path) -> FileFormat:
         "arrow": ipc.IpcReader,
         "parquet": parquet.ParquetReader,
     }
-    return makers[format_of(path)]()
+    return makers[format_of(path)]().head(look_up(path)).schema
 
 
 def delimiter_mistakes(delimiter: str) -> Iterable[str]:
@@ -111,3 +135,12 @@ def delimiter_mistakes(delimiter: str) -> Iterable[str]:
 
 def _character(delimiter: str) -> str:
     return "\t" if delimiter in ("\\t", "tab") else delimiter
+
+
+def _csv_reader(delimiter: str, multiline: bool) -> csv.CsvReader:
+    return csv.CsvReader(_character(delimiter), multiline)
+
+
+def _source(path: Path, kind: str, extensions: Iterable[str], format: FileFormat) -> FileSource:
+    files = find_files(path, kind, dict.fromkeys(extensions, kind))[1]
+    return FileSource(path, [look_up(file) for file in files], format)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +12,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
+from msgspec.structs import replace
 
 from engine.runtime.io.files import reading, writing
+from engine.runtime.io.part import Head
+from engine.runtime.io.piece import Piece
+from engine.runtime.io.storage import StoredFile
 
 _MAGIC = b"ARROW1"
+_PIECE_ROWS = 1 << 17
 
 
 class IpcReader:
@@ -22,43 +28,72 @@ class IpcReader:
 
     text = False
 
-    def schema(self, file: Path) -> pa.Schema:
-        """The columns of a file."""
+    def head(self, file: StoredFile) -> Head:
+        """The columns of a file; how many rows it holds, its footer doesn't say."""
         with reading(file, " as Arrow IPC"), _open(file) as opened:
-            return opened.schema
+            return Head(opened.schema)
 
-    def rows(self, file: Path) -> int | None:
-        """Not known before the file is read: the footer doesn't say."""
-        return None
+    def cut(self, file: StoredFile, head: Head) -> Iterator[Piece]:
+        """Record batches, together about 131,072 rows a piece; a stream is one piece."""
+        whole = file.piece()
+        groups = self._rows(file, head.schema)
+        if groups is None:
+            yield whole
+            return
+        start, first, rows = 0, 0, 0
+        for stop, more in enumerate(groups, 1):
+            rows += more
+            if rows >= _PIECE_ROWS or stop == len(groups):
+                yield replace(whole, of="groups", start=start, stop=stop, rows=rows, first=first)
+                start, first, rows = stop, first + rows, 0
 
     def batches(
-        self, file: Path, columns: Sequence[str], batch_rows: int, coded: Collection[str] = ()
+        self,
+        file: StoredFile,
+        pieces: Sequence[Piece],
+        columns: Sequence[str],
+        batch_rows: int,
+        coded: Collection[str] = (),
     ) -> Iterator[pa.RecordBatch]:
-        """The rows of a file, with these columns in this order."""
-        with reading(file, " as Arrow IPC"):
-            for batch in self._whole(file):
+        """The rows of pieces of a file, with these columns in this order."""
+        with reading(file, " as Arrow IPC"), _open(file) as opened:
+            for batch in _groups(opened, pieces):
+                batch.validate(full=True)
+                spelt = [_without_null_texts(column) for column in batch.columns]
+                batch = pa.RecordBatch.from_arrays(spelt, schema=batch.schema)
                 for start in range(0, batch.num_rows, batch_rows):
                     yield batch.slice(start, batch_rows).select(list(columns))
 
-    def _whole(self, file: Path) -> Iterator[pa.RecordBatch]:
-        with _open(file) as opened:
-            if isinstance(opened, pa.ipc.RecordBatchFileReader):
-                found = (opened.get_batch(i) for i in range(opened.num_record_batches))
-            else:
-                found = iter(opened)
-            for batch in found:
-                batch.validate(full=True)
-                columns = [_without_null_texts(column) for column in batch.columns]
-                yield pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+    def _rows(self, file: StoredFile, schema: pa.Schema) -> list[int] | None:
+        """The rows of each record batch; None: it is a stream. Of each, the smallest column is read."""
+        sizes = [kind.bit_width if pt.is_primitive(kind) else sys.maxsize for kind in schema.types]
+        smallest = [int(np.argmin(sizes))] if sizes else []
+        with reading(file, " as Arrow IPC"), _open(file, smallest) as opened:
+            if not isinstance(opened, pa.ipc.RecordBatchFileReader):
+                return None
+            return [opened.get_batch(i).num_rows for i in range(opened.num_record_batches)]
 
 
 @contextmanager
-def _open(file: Path) -> Iterator[Any]:
-    with pa.OSFile(str(file), "rb") as handle:
+def _open(file: StoredFile, fields: Sequence[int] = ()) -> Iterator[Any]:
+    with file.open() as handle:
         is_file = handle.read(len(_MAGIC)) == _MAGIC
         handle.seek(0)
-        with (pa.ipc.open_file if is_file else pa.ipc.open_stream)(handle) as opened:
+        options = pa.ipc.IpcReadOptions(included_fields=list(fields))
+        with (pa.ipc.open_file if is_file else pa.ipc.open_stream)(handle, options=options) as opened:
             yield opened
+
+
+def _groups(opened: Any, pieces: Sequence[Piece]) -> Iterator[pa.RecordBatch]:
+    """The record batches of pieces."""
+    if not isinstance(opened, pa.ipc.RecordBatchFileReader):
+        yield from opened
+        return
+    count = opened.num_record_batches
+    for piece in pieces:
+        stop = count if piece.stop is None else piece.stop
+        for number in range(piece.start, stop) if piece.of == "groups" else range(count):
+            yield opened.get_batch(number)
 
 
 def _without_null_texts(column: pa.Array) -> pa.Array:

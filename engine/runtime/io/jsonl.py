@@ -6,6 +6,7 @@ A key that an object lacks is missing, as null is. A file is read in blocks of w
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ from engine.decode.json_text import parse
 from engine.encode_json import json_lines
 from engine.errors import DataError, listing
 from engine.runtime.io.files import reading, writing
+from engine.runtime.io.lines import CUT, MARK, Block, cut_bytes, open_for, read_lines
+from engine.runtime.io.part import Head
+from engine.runtime.io.piece import Piece
+from engine.runtime.io.storage import StoredFile
 
 _BLOCK = 4 << 20
 _SAMPLE = 1 << 20
@@ -30,39 +35,57 @@ class JsonlReader:
 
     Columns are those in the first MB of a file; their cells are marked as JSON, so that each is taken or
     refused by itself.
+
+    Parameters
+    ----------
+    cut : int
+        About so many bytes are a piece.
+    block : int
+        About so many bytes are read at a time.
+    sample : int
+        About so many bytes of a file tell its columns.
     """
 
     text = False
 
-    def schema(self, file: Path) -> pa.Schema:
+    def __init__(self, cut: int = CUT, block: int = _BLOCK, sample: int = _SAMPLE) -> None:
+        self._cut = cut
+        self._block = block
+        self._sample = sample
+
+    def head(self, file: StoredFile) -> Head:
         """The columns in the first MB of a file."""
-        first = next(_blocks(file, _SAMPLE), None)
+        first = next(self._blocks(file, file.piece(), self._sample), None)
         if first is None:
-            return pa.schema([])
-        rows = _by_line(file, *first)
+            return Head(pa.schema([]))
         cells: dict[str, list[Any]] = {}
-        for row in rows:
+        for row in _by_line(first):
             for name, value in row.items():
                 cells.setdefault(name, []).append(value)
         if len(cells) > _MOST_COLUMNS:
             raise DataError(f"{file}: {len(cells):,} names in its first MB are more than {_MOST_COLUMNS:,}")
         # no input can have a name that is no text
         names = [name for name in cells if json_cells.is_text(name)]
-        return pa.schema(
-            [json_cells.marked(pa.field(name, json_cells.column(cells[name]).type)) for name in names]
-        )
+        fields = [json_cells.marked(pa.field(name, json_cells.column(cells[name]).type)) for name in names]
+        return Head(pa.schema(fields))
 
-    def rows(self, file: Path) -> int | None:
-        """Not known before the file is read."""
-        return None
+    def cut(self, file: StoredFile, head: Head) -> Iterator[Piece]:
+        """The lines that begin in 64 MB."""
+        return cut_bytes(file, self._cut)
 
     def batches(
-        self, file: Path, columns: Sequence[str], batch_rows: int, coded: Collection[str] = ()
+        self,
+        file: StoredFile,
+        pieces: Sequence[Piece],
+        columns: Sequence[str],
+        batch_rows: int,
+        coded: Collection[str] = (),
     ) -> Iterator[pa.RecordBatch]:
-        """The rows of a file, with these columns in this order."""
-        parse = _Parser(file, columns)
-        for line, block in _blocks(file):
-            arrays, rows = parse(line, block)
+        """The rows of a piece of a file, with these columns in this order."""
+        parse = _Parser(columns)
+        (piece,) = pieces
+        for block in self._blocks(file, piece, self._block):
+            arrays, rows = parse(block)
             if not arrays:
                 arrays = [pa.nulls(rows)]  # a batch without columns would have no rows
             fields = [pa.field(name, array.type) for name, array in zip(columns or "_", arrays, strict=True)]
@@ -71,12 +94,19 @@ class JsonlReader:
             for start in range(0, rows, batch_rows):
                 yield batch.slice(start, batch_rows)
 
+    def _blocks(self, file: StoredFile, piece: Piece, size: int) -> Iterator[Block]:
+        with reading(file, " as lines of JSON"), open_for(file, piece) as handle:
+            for block in read_lines(file, handle, piece, size):
+                if block.line == 1 and not block.start:
+                    block = replace(block, content=block.content.removeprefix(MARK))
+                if block.content.strip():
+                    yield block
+
 
 class _Parser:
     """Turns blocks of lines into columns."""
 
-    def __init__(self, file: Path, columns: Sequence[str]) -> None:
-        self._file = file
+    def __init__(self, columns: Sequence[str]) -> None:
         self._names = list(columns)
         # two or more, so that each is read alike: `attrgetter` gives no tuple of one
         fields = [f"f{number}" for number in range(max(len(columns), 2))]
@@ -89,55 +119,34 @@ class _Parser:
         self._decoder = msgspec.json.Decoder(row)
         self._values = attrgetter(*fields)
 
-    def __call__(self, line: int, block: bytes) -> tuple[list[pa.Array], int]:
+    def __call__(self, block: Block) -> tuple[list[pa.Array], int]:
         """The columns of a block, and how many rows it has."""
         try:
-            block.decode()  # the parser doesn't look at what it skips
-            rows = self._decoder.decode_lines(block)
+            block.content.decode()  # the parser doesn't look at what it skips
+            rows = self._decoder.decode_lines(block.content)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             pass  # read line by line, it is said where, or a number is taken that only Python takes
         else:
             columns = zip(*map(self._values, rows), strict=True)
             return [json_cells.column(each) for each, _ in zip(columns, self._names, strict=False)], len(rows)
-        found = _by_line(self._file, line, block)
+        found = _by_line(block)
         return [json_cells.column([row.get(name) for row in found]) for name in self._names], len(found)
 
 
-def _blocks(file: Path, size: int = _BLOCK) -> Iterator[tuple[int, bytes]]:
-    """Whole lines, about so many bytes at a time, and the number of the first."""
-    line, rest = 1, b""
-    with reading(file, " as lines of JSON"), file.open("rb") as handle:
-        if handle.read(3) != b"\xef\xbb\xbf":
-            handle.seek(0)
-        while piece := handle.read(size):
-            cut = piece.rfind(b"\n") + 1
-            if not cut and len(rest) + len(piece) > 2 * _BLOCK:
-                raise DataError(f"{file}, line {line}: is longer than {2 * _BLOCK >> 20} MB")
-            if not cut:
-                rest += piece
-                continue
-            block, rest = rest + piece[:cut], piece[cut:]
-            if block.strip():
-                yield line, block
-            line += block.count(b"\n")
-        if rest.strip():
-            yield line, rest
-
-
-def _by_line(file: Path, first: int, block: bytes) -> list[dict[str, Any]]:
+def _by_line(block: Block) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for number, text in enumerate(block.split(b"\n"), first):
+    for number, text in enumerate(block.content.split(b"\n")):
         if not text.strip():
             continue
         try:
             row = parse(text)
         except UnicodeDecodeError:
-            raise DataError(f"{file}, line {number}: this is no UTF-8") from None
+            raise DataError(f"{block.where(number)}: this is no UTF-8") from None
         except ValueError as error:
-            raise DataError(f"{file}, line {number}: can't be read as JSON: {error}") from None
+            raise DataError(f"{block.where(number)}: can't be read as JSON: {error}") from None
         if not isinstance(row, dict):
             found = {list: "a list", str: "text", type(None): "null"}.get(type(row), "a number")
-            raise DataError(f'{file}, line {number}: expected an object such as {{"x": 1}}, found {found}')
+            raise DataError(f'{block.where(number)}: expected an object such as {{"x": 1}}, found {found}')
         rows.append(row)
     return rows
 

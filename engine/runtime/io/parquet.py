@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as pt
+from msgspec.structs import replace
 
 from engine.runtime.io.files import reading, writing
+from engine.runtime.io.part import Head
+from engine.runtime.io.piece import Piece
+from engine.runtime.io.storage import StoredFile
 
 _BUFFER = 1 << 20
 _GROUP_ROWS = 1 << 17
@@ -23,28 +28,39 @@ class ParquetReader:
 
     text = False
 
-    def schema(self, file: Path) -> pa.Schema:
-        """The columns of a file."""
+    def head(self, file: StoredFile) -> Head:
+        """The columns of a file, and how many rows it holds."""
         with reading(file, " as Parquet"), _open(file) as parquet:
-            return parquet.schema_arrow
+            metadata = parquet.metadata
+            groups = tuple(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups))
+            return Head(parquet.schema_arrow, metadata.num_rows, groups)
 
-    def rows(self, file: Path) -> int | None:
-        """How many rows a file holds."""
-        with reading(file, " as Parquet"), _open(file) as parquet:
-            return int(parquet.metadata.num_rows)
+    def cut(self, file: StoredFile, head: Head) -> Iterator[Piece]:
+        """A piece for each row group."""
+        whole, first = file.piece(), 0
+        for group, rows in enumerate(head.groups):
+            yield replace(whole, of="groups", start=group, stop=group + 1, rows=rows, first=first)
+            first += rows
 
     def batches(
-        self, file: Path, columns: Sequence[str], batch_rows: int, coded: Collection[str] = ()
+        self,
+        file: StoredFile,
+        pieces: Sequence[Piece],
+        columns: Sequence[str],
+        batch_rows: int,
+        coded: Collection[str] = (),
     ) -> Iterator[pa.RecordBatch]:
-        """The rows of a file, with these columns in this order."""
-        with reading(file, " as Parquet"):
-            parquet = _open(file)
-            lying = [name for name in coded if _lies_coded(parquet.metadata, name)]
-            if lying:
-                parquet.close()
-                parquet = _open(file, lying)
-        with parquet:
-            batches = parquet.iter_batches(batch_rows, columns=list(columns), use_threads=False)
+        """The rows of pieces of a file, with these columns in this order."""
+        with ExitStack() as stack:
+            with reading(file, " as Parquet"):
+                parquet = stack.enter_context(_open(file))
+                lying = [name for name in coded if _lies_coded(parquet.metadata, name)]
+                if lying:
+                    parquet = stack.enter_context(_open(file, lying, parquet.metadata))
+            groups = [group for piece in pieces for group in _groups(piece, parquet.num_row_groups)]
+            batches = parquet.iter_batches(
+                batch_rows, row_groups=groups, columns=list(columns), use_threads=False
+            )
             while True:
                 with reading(file, " as Parquet"):
                     batch = next(batches, None)
@@ -139,15 +155,30 @@ def check_columns(schema: pa.Schema) -> None:
     """Every Arrow type that is read can be written."""
 
 
-def _open(file: Path, coded: Collection[str] = ()) -> pq.ParquetFile:
+@contextmanager
+def _open(
+    file: StoredFile, coded: Collection[str] = (), metadata: pq.FileMetaData | None = None
+) -> Iterator[pq.ParquetFile]:
     # pre_buffer would hold the bytes of every row group until the file is closed
-    return pq.ParquetFile(
-        file,
-        pre_buffer=False,
-        buffer_size=_BUFFER,
-        page_checksum_verification=True,
-        read_dictionary=list(coded),
-    )
+    with (
+        file.open() as handle,
+        pq.ParquetFile(
+            handle,
+            metadata=metadata,
+            pre_buffer=False,
+            buffer_size=_BUFFER,
+            page_checksum_verification=True,
+            read_dictionary=list(coded),
+        ) as parquet,
+    ):
+        yield parquet
+
+
+def _groups(piece: Piece, count: int) -> range:
+    """The row groups of a piece, of so many that the file has."""
+    if piece.of == "file":
+        return range(count)
+    return range(piece.start, count if piece.stop is None else piece.stop)
 
 
 def _lies_coded(metadata: pq.FileMetaData, name: str) -> bool:

@@ -121,14 +121,17 @@ def _check_same(first: Struct, other: Struct) -> None:
     """Refuse a footer of other columns: pages would be taken for what they aren't."""
     one, two = _arrow_schema(first), _arrow_schema(other)
     if one != two:
-        _check_same_types(_decoded(one), _decoded(two))
+        try:
+            _check_same_types(_decoded(one), _decoded(two))
+        except UnicodeDecodeError as error:
+            raise UnfitError(f"a name of its columns or of the first's is no text: {error}") from None
     if field(first, _SCHEMA) != field(other, _SCHEMA):
         pairs = zip_longest(read_structs(first[_SCHEMA]), read_structs(other[_SCHEMA]))
         for place, (ours, theirs) in enumerate(pairs):
-            if ours is None or theirs is None:
-                raise UnfitError("it has another number of columns than the first")
-            if place == 0:  # the root, which is named and marked by some writers and not by others
+            if place == 0 and ours and theirs:  # the root, which is named and marked as its writer likes
                 ours, theirs = ({**root, _NAME: _NONE, _REPETITION: _NONE} for root in (ours, theirs))
+            if not ours or not theirs or (place == 0 and ours != theirs):
+                raise UnfitError("it has another number of columns than the first")
             if ours != theirs:
                 name = read_binary(field(theirs, _NAME)).decode(errors="replace")
                 raise UnfitError(f"its column '{name}' is stored as another type than in the first")
@@ -142,9 +145,9 @@ def _check_same_types(one: pa.Schema, two: pa.Schema) -> None:
         raise UnfitError(f"it has the columns {listing(two.names)}, the first has {listing(one.names)}")
     for ours, theirs in zip(one, two, strict=True):
         kinds = [
-            f"{field.type.value_type if pt.is_dictionary(field.type) else field.type}"
-            f"{'' if field.nullable else ' not null'}"
-            for field in (ours, theirs)
+            f"{column.type.value_type if pt.is_dictionary(column.type) else column.type}"
+            f"{'' if column.nullable else ' not null'}"
+            for column in (ours, theirs)
         ]
         if kinds[0] != kinds[1]:
             raise UnfitError(f"its column '{ours.name}' is {kinds[1]}, in the first it is {kinds[0]}")

@@ -1,37 +1,15 @@
-"""Where rows come from: one file or a folder of files, streamed in batches."""
+"""Where rows come from: one file or a folder of files, streamed in batches or cut in pieces."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import pyarrow as pa
 
-from engine.decode.arrow import family
-from engine.errors import DataError, did_you_mean
-
-
-class FileFormat(Protocol):
-    """How files of one format are read."""
-
-    @property
-    def text(self) -> bool: ...
-
-    def schema(self, file: Path) -> pa.Schema:
-        """The columns of a file."""
-        ...
-
-    def rows(self, file: Path) -> int | None:
-        """How many rows a file holds, if its head or foot says so."""
-        ...
-
-    def batches(
-        self, file: Path, columns: Sequence[str], batch_rows: int, coded: Collection[str] = ()
-    ) -> Iterator[pa.RecordBatch]:
-        """The rows of a file, with these columns in this order."""
-        ...
+from engine.runtime.io.part import FileFormat, FilePart, part_of, runs_of
+from engine.runtime.io.piece import Piece
+from engine.runtime.io.storage import StoredFile
 
 
 class FileSource:
@@ -41,24 +19,25 @@ class FileSource:
     ----------
     path : Path
         The file or folder.
-    files : sequence of Path
+    files : sequence of StoredFile
     format : FileFormat
     """
 
-    def __init__(self, path: Path, files: Sequence[Path], format: FileFormat) -> None:
+    def __init__(self, path: Path, files: Sequence[StoredFile], format: FileFormat) -> None:
         self.path = path
         self.text = format.text
         self._files = tuple(files)
         self._format = format
-        self._schemas = [format.schema(file) for file in self._files]
-        counts = [format.rows(file) for file in self._files]
+        self._heads = {file: format.head(file) for file in self._files}
+        runs = runs_of(self._files, [file.piece() for file in self._files])
+        self._whole = FilePart(path, format, runs, {file: head.schema for file, head in self._heads.items()})
+        self.schema = self._whole.schema
+        counts = [head.rows for head in self._heads.values()]
         self.rows = None if None in counts else sum(count or 0 for count in counts)
-        self.schema = _together(self._schemas)
-        self._starts: list[int] = []
 
     def files(self) -> tuple[Path, ...]:
         """The files, in the order in which they are read."""
-        return self._files
+        return tuple(file.address for file in self._files)
 
     def batches(
         self, columns: Sequence[str] | None, batch_rows: int, coded: Collection[str] = ()
@@ -68,49 +47,40 @@ class FileSource:
         Raises
         ------
         DataError
-            A file lacks a column, has it twice or in another family than the rest, or can't be read.
+            A file lacks a column, has it twice or in another family than the rest, or can't be read; or it
+            was written again meanwhile.
         """
-        wanted = list(self.schema.names if columns is None else columns)
-        for file, schema in zip(self._files, self._schemas, strict=True):
-            self._check(file, schema, wanted)
-        self._starts = []
-        done = 0
-        for file in self._files:
-            self._starts.append(done)
-            for batch in self._format.batches(file, wanted, batch_rows, coded):
-                done += batch.num_rows
-                yield batch
+        return self._whole.batches(columns, batch_rows, coded)
 
     def place(self, row: int) -> str:
         """Where a row that was read lies, for a message."""
-        which = max(bisect_right(self._starts, row) - 1, 0)
-        start = self._starts[which] if self._starts else 0
-        return f"{self._files[which]}, row {row - start}"
+        return self._whole.place(row)
 
-    def _check(self, file: Path, schema: pa.Schema, wanted: Sequence[str]) -> None:
-        for name in wanted:
-            places = schema.get_all_field_indices(name)
-            if not places:
-                others = "" if len(self._files) == 1 else " (other files of the folder have it)"
-                hint = did_you_mean(name, schema.names)
-                raise DataError(f"{file}: there is no column '{name}'{others}.{hint}")
-            if len(places) > 1:
-                raise DataError(f"{file}: {len(places)} columns are named '{name}'")
-            here, there = schema.field(places[0]).type, self.schema.field(name).type
-            if not (pa.types.is_null(here) or family(here) == family(there)):
-                raise DataError(
-                    f"{file}: column '{name}' is {here}, in other files of the folder it is {there}"
-                )
+    def locate(self, row: int) -> tuple[str, int]:
+        """The file of a row that was read, and its number there; both count from 0."""
+        return self._whole.locate(row)
 
+    def pieces(self) -> tuple[Piece, ...]:
+        """The smallest pieces that are worth being read on their own, in order.
 
-def _together(schemas: Sequence[pa.Schema]) -> pa.Schema:
-    """All columns that any file has, in order of appearance; a type is the first that isn't null."""
-    if len(schemas) == 1:
-        return schemas[0]
-    fields: dict[str, pa.Field] = {}
-    for schema in schemas:
-        for field in schema:
-            known = fields.get(field.name)
-            if known is None or pa.types.is_null(known.type):
-                fields[field.name] = field
-    return pa.schema(list(fields.values()))
+        Of Parquet a row group; of an Arrow file record batches, together about 131,072 rows; of lines of
+        JSON, and of CSV without line breaks in fields, those that begin in 64 MB; of others a file.
+
+        Raises
+        ------
+        DataError
+            A file can't be read.
+        """
+        return tuple(piece for file, head in self._heads.items() for piece in self._format.cut(file, head))
+
+    def part(self, pieces: Sequence[Piece]) -> FilePart:
+        """The rows of some pieces, in this order, without a look at other files.
+
+        Raises
+        ------
+        InputChanged
+            A file isn't what it was when it was cut.
+        DataError
+            A file can't be read.
+        """
+        return part_of(self.path, self._format, pieces)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from engine.runtime.groups import group_starts
-from engine.runtime.io.piece import Piece
+from engine.runtime.io.piece import Piece, total
 from engine.runtime.shards.plan import Shard, piece_bytes
 from engine.schema import Input
 from engine.source import PiecedSource
@@ -92,16 +92,14 @@ def _with_starts(
 
 
 def _part(piece: Piece, start: int, stop: int) -> Piece:
-    if piece.of != "groups":
+    if piece.of != "groups" or (start, stop) == (0, piece.rows):
         return piece
-    first = None if piece.first is None else piece.first + start
-    return msgspec.structs.replace(piece, skip=start, take=stop - start, rows=stop - start, first=first)
+    return msgspec.structs.replace(piece, skip=start, take=stop - start)
 
 
 def _shard(index: int, pieces: Sequence[Piece]) -> Shard:
     joined = tuple(_joined(pieces))
-    counts = [piece.rows for piece in joined]
-    return Shard(index, joined, None if None in counts else sum(count or 0 for count in counts))
+    return Shard(index, joined, total(joined))
 
 
 def _joined(pieces: Sequence[Piece]) -> Iterator[Piece]:
@@ -120,5 +118,10 @@ def _joined(pieces: Sequence[Piece]) -> Iterator[Piece]:
 
 
 def _follows(last: Piece, piece: Piece) -> bool:
-    whole = not last.skip and last.take is None and not piece.skip and piece.take is None
-    return whole and last.file == piece.file and last.of == piece.of != "file" and last.stop == piece.start
+    return (
+        not last.is_cut
+        and not piece.is_cut
+        and last.file == piece.file
+        and last.of == piece.of != "file"
+        and last.stop == piece.start
+    )

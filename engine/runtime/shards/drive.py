@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from engine.errors import ConfigError, DataError, EngineError, Mistake
 from engine.failpoint import reach
 from engine.runtime.io.files import SinkError
-from engine.runtime.io.piece import InputChangedError
-from engine.runtime.rejects import MOST_SAMPLES, RefusedError, check_share, rejected_schema
+from engine.runtime.io.piece import InputChanged
+from engine.runtime.rejects import MOST_SAMPLES, RefusedError, check_rejects, check_share, rejected_schema
 from engine.runtime.shards.heartbeat import beating
 from engine.runtime.shards.identity import changes
+from engine.runtime.shards.job import Job
 from engine.runtime.shards.pace import Pace, PaceKeeper
 from engine.runtime.shards.plan import Commit, Plan, Receipt, Sample
 from engine.runtime.shards.score import Failure, Outcome
 from engine.runtime.shards.sink import RunState, ShardedSink
 from engine.runtime.shards.spread import merge
 from engine.runtime.shards.work import Executor, Stated, Work
-from engine.runtime.shards.job import Job
 from engine.runtime.store import BusyError
 
 Resume = Literal["auto", "never", "require"]
@@ -94,7 +93,7 @@ class Driver:
             Another run is unfinished, or there is none though ``resume`` requires it.
         UnfinishedError
             Another driver is at work, or the sink can't be written any more.
-        FailedShardsError, RefusedError, InputChangedError, DataError
+        FailedShardsError, RefusedError, InputChanged, DataError
         """
         found = self.look()
         if found is not None:
@@ -104,7 +103,9 @@ class Driver:
             with self.state.lock(run_id):
                 return self._under_lock()
         except BusyError:
-            raise UnfinishedError(f"{self.sink.path}: another process is at work on this run ({run_id})") from None
+            raise UnfinishedError(
+                f"{self.sink.path}: another process is at work on this run ({run_id})"
+            ) from None
 
     def look(self) -> Ended | None:
         """See what is there, and refuse what `run` would refuse; what was ended before, if it was this run.
@@ -129,6 +130,7 @@ class Driver:
                 raise ConfigError([self._other_run(resumable[0])])
         if run_id not in unfinished:
             self.sink.check()
+            check_rejects(self.job.rejects, self.sink)
         return None
 
     def _other_run(self, plan: Plan) -> Mistake:
@@ -209,7 +211,7 @@ class Driver:
         if failure.why == "refused":
             raise RefusedError(failure.message)
         if failure.why == "changed":
-            raise InputChangedError(failure.message)
+            raise InputChanged(failure.message)
         if failure.why == "sink":
             raise SinkError(failure.message)
         self._failures.append(failure)
@@ -228,8 +230,8 @@ class Driver:
                 f"{self.sink.path}: {len(self._failures)} of {len(plan.shards)} shards failed; the others are"
                 " done and wait, nothing is committed",
                 *lines,
-                "the same command tries the failed ones again; a file that is mended or left out makes another"
-                " run: resume=never",
+                "the same command tries the failed ones again; a file that is mended or left out makes"
+                " another run: resume=never",
             )
         )
 

@@ -10,8 +10,8 @@ Names, of a folder ``scores`` and of a file ``scores.csv`` (``<id>`` is a run's)
     scores/_engine/<id>/summary.json
 
 A commit is a file that is made if it isn't there: the one with the highest number says which files are the
-output. What is to be done behind it (an old file removed, a joined file given its name) is done by whoever comes
-next, if need be.
+output. What is to be done behind it (an old file removed, a joined file given its name) is done by whoever
+comes next, if need be.
 """
 
 from __future__ import annotations
@@ -165,7 +165,9 @@ class FilesState:
 
     def clean(self, run_id: str, receipts: Mapping[int, Receipt]) -> None:
         folder = f"{self._run(run_id)}/attempts"
-        kept = {name for receipt in receipts.values() for name in attempt_names(receipt.attempt, self._extension)}
+        kept = {
+            name for receipt in receipts.values() for name in attempt_names(receipt.attempt, self._extension)
+        }
         for name in self._store.names(folder):
             if name not in kept:
                 self._store.remove(f"{folder}/{name}")
@@ -207,7 +209,9 @@ class FilesState:
         self._check_free()
         refused = self._rejected.publish(self._store, self._run(plan.run_id), plan, ordered, rejected)
         reach("commit.rejects")
-        files = self._joined(plan.run_id, ordered, schema) if self._join else self._parts(plan.run_id, ordered)
+        files = (
+            self._joined(plan.run_id, ordered, schema) if self._join else self._parts(plan.run_id, ordered)
+        )
         self._store.write(f"{self._run(plan.run_id)}/summary.json", msgspec.json.encode(summary))
         reach("commit.files")
         commit = self._committed(plan, files, summary, refused)
@@ -250,8 +254,10 @@ class FilesState:
 
     def _lost(self, commit: Commit) -> bool:
         """Whether an output was removed after its commit, and is written anew."""
-        return self._join is not None and self._store.size(self._whole(commit.run_id)) is not None and bool(
-            self._gone(commit)
+        return (
+            self._join is not None
+            and self._store.size(self._whole(commit.run_id)) is not None
+            and bool(self._gone(commit))
         )
 
     def _parts(self, run_id: str, ordered: Sequence[Receipt]) -> list[Committed]:
@@ -311,7 +317,7 @@ class FilesState:
 
     def _remove_if_empty(self) -> None:
         """Leave no folders behind where nothing was ever written."""
-        folders = [self._base, *( [STATE] if self._join else [self._name])]
+        folders = [self._base, *([STATE] if self._join else [self._name])]
         for folder in folders:
             if self._store.names(folder):
                 return
@@ -327,4 +333,6 @@ def _decoded(data: bytes, kind: Any, where: str) -> Any:
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.MsgspecError as error:
-        raise DataError(f"{where}: what lies there is no state of a batch that this engine wrote: {error}") from None
+        raise DataError(
+            f"{where}: what lies there is no state of a batch that this engine wrote: {error}"
+        ) from None

@@ -83,6 +83,4 @@ class PaceKeeper:
                 share = rows / self._total
             else:
                 share = self._done_bytes / self._bytes if self._bytes else self._done / len(self._shards)
-            return Pace(
-                rows, self._total, min(share, 1.0), self._done, len(self._shards), self._earlier
-            )
+            return Pace(rows, self._total, min(share, 1.0), self._done, len(self._shards), self._earlier)

@@ -14,14 +14,14 @@ from engine.errors import DataError, fault
 from engine.failpoint import reach
 from engine.runtime.groups import whole_groups
 from engine.runtime.io.files import SinkError, reason
-from engine.runtime.io.piece import InputChangedError
+from engine.runtime.io.piece import InputChanged
 from engine.runtime.line import Line
-from engine.runtime.rejects import RefusedError, Refusals, check_share, rejected_schema
+from engine.runtime.rejects import Refusals, RefusedError, check_share, rejected_schema
 from engine.runtime.shards.job import Job
 from engine.runtime.shards.plan import Receipt, Shard
 from engine.runtime.shards.sink import Attempt, Attempts
 from engine.runtime.shards.spread import Spread, spread_of
-from engine.source import PiecedSource
+from engine.source import PiecedSource, SourcePart
 from engine.values import BadValue
 
 Lend = Callable[[Line[Any, Any]], AbstractContextManager[None]]
@@ -58,14 +58,20 @@ Outcome = Receipt | Failure
 
 
 def try_shard(
-    job: Job, shard: Shard, state: Attempts, *, lend: Lend | None = None, told: Told | None = None, threads: int = 1
+    job: Job,
+    shard: Shard,
+    state: Attempts,
+    *,
+    lend: Lend | None = None,
+    told: Told | None = None,
+    threads: int = 1,
 ) -> Outcome:
     """`score_shard`, with what goes wrong as a `Failure`."""
     try:
         return score_shard(job, shard, state, lend=lend, told=told, threads=threads)
     except RefusedError as error:
         return Failure(shard.index, "refused", str(error))
-    except InputChangedError as error:
+    except InputChanged as error:
         return Failure(shard.index, "changed", str(error))
     except SinkError as error:
         return Failure(shard.index, "sink", str(error))
@@ -76,7 +82,13 @@ def try_shard(
 
 
 def score_shard(
-    job: Job, shard: Shard, state: Attempts, *, lend: Lend | None = None, told: Told | None = None, threads: int = 1
+    job: Job,
+    shard: Shard,
+    state: Attempts,
+    *,
+    lend: Lend | None = None,
+    told: Told | None = None,
+    threads: int = 1,
 ) -> Receipt:
     """Score the rows of a shard, and publish what came of them.
 
@@ -148,7 +160,7 @@ def score_shard(
             line.finish()
         expected = shard.rows if shard.pieces else source.rows
         if expected is not None and expected != rows_in:
-            raise InputChangedError(
+            raise InputChanged(
                 f"{source.path}: expected {expected:,} rows, read {rows_in:,}; did a file change meanwhile?"
             )
         receipt = Receipt(
@@ -156,7 +168,7 @@ def score_shard(
             rows_in,
             rows_out,
             refusals.count,
-            read=source.counts() if isinstance(source, PiecedSource) else (),
+            read=source.counts() if isinstance(source, SourcePart) else (),
             spreads=spreads,
             samples=tuple(refusals.samples),
         )

@@ -39,8 +39,8 @@ class Work:
     shards : sequence of Shard
         In the order in which they are best begun.
     settle : callable
-        ``settle(outcome)``, to be called once for each shard, from the thread that called the executor. What it
-        raises ends the run.
+        ``settle(outcome)``, to be called once for each shard, from the thread that called the executor. What
+        it raises ends the run.
     told : callable
         ``told(shard, rows)``, from any thread, when rows of a shard were read; may be left out.
     stated : Stated or None
