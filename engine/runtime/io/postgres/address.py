@@ -53,7 +53,7 @@ def url_mistakes(url: str) -> Iterator[str]:
     if _SCHEME.match(url) is None:
         yield "url: expected postgresql://user@host:port/database, found something that begins otherwise"
         return
-    user, rest = _parts(url)
+    rest = _parts(url)[1]
     if "@" in rest.partition("?")[0]:
         yield "url: in a user or password, write '@' as %40 and '/' as %2F"
     elif re.search(r"%(?![0-9a-fA-F]{2})", url):

@@ -12,7 +12,7 @@ from engine.errors import DataError, did_you_mean
 from engine.runtime.io.postgres.address import Address
 from engine.runtime.io.postgres.columns import Column, column_of
 from engine.runtime.io.postgres.names import Table
-from engine.runtime.io.postgres.session import NO_TABLE, ServerError, connected
+from engine.runtime.io.postgres.session import NO_TABLE, ServerError, reading
 
 
 class PostgresSource:
@@ -40,7 +40,7 @@ class PostgresSource:
         self._address = address
         self._from = rows_of.sql if isinstance(rows_of, Table) else f"(\n{_bare(rows_of)}\n) AS query"
         try:
-            with connected(address, self.path, read_only=True) as session:
+            with reading(address, self.path) as session:
                 described = session.schema(f"SELECT * FROM {self._from}")
         except ServerError as error:
             hint = _near(address, rows_of) if error.code == NO_TABLE and isinstance(rows_of, Table) else ""
@@ -79,14 +79,14 @@ class PostgresSource:
                 raise DataError(f"{self.path}: there is no column '{name}'.{hint}")
             if counts[name] > 1:
                 raise DataError(
-                    f"{self.path}: {counts[name]} columns are named '{name}'; give them names of their own by AS"
+                    f"{self.path}: {counts[name]} columns are named '{name}'; tell them apart by AS"
                 )
         by_name = {column.name: column for column in self._columns}
         return [by_name[name] for name in names]
 
     def _read(self, asked: Sequence[Column], query: str, batch_rows: int) -> Iterator[pa.RecordBatch]:
         names = [column.name for column in asked]
-        with connected(self._address, self.path, read_only=True) as session:
+        with reading(self._address, self.path) as session:
             for found in session.batches(query):
                 batch = found.select([]) if not asked else self._batch(asked, names, found)
                 for start in range(0, batch.num_rows, batch_rows):
@@ -106,11 +106,12 @@ def _bare(query: str) -> str:
 
 def _near(address: Address, table: Table) -> str:
     """A table of nearly that name."""
-    with connected(address, str(address), read_only=True) as session:
+    with reading(address, str(address)) as session:
         found = session.rows(
-            "SELECT schemaname, tablename, schemaname = ANY (current_schemas(false)) FROM pg_catalog.pg_tables"
-            " UNION ALL SELECT schemaname, viewname, schemaname = ANY (current_schemas(false))"
-            " FROM pg_catalog.pg_views ORDER BY 1, 2"
+            "SELECT n.nspname, c.relname, n.nspname = ANY (current_schemas(false)) FROM pg_catalog.pg_class c"
+            " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY 1, 2"
         )
     names = [name if here else f"{schema}.{name}" for schema, name, here in found]
-    return "." + did_you_mean(str(table), names)
+    hint = did_you_mean(str(table), names)
+    return f".{hint}" if hint else ""

@@ -30,7 +30,7 @@ TAKES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "timestamp": ("timestamp without time zone",),
     }
 )
-"""The columns, as the catalogue names their types, that take the values of one of ours, all of them unchanged."""
+"""Types of columns, as the catalogue names them, that take all values of one of ours unchanged."""
 
 _MOST_COLUMNS = 1600
 _SYSTEM = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
