@@ -42,8 +42,8 @@ class Source(Protocol):
 
     Attributes
     ----------
-    path : Path
-        What messages call it.
+    path : Path or str
+        What messages call it; text where it reads no files.
     schema : pyarrow.Schema
         All columns there.
     text : bool
@@ -53,7 +53,7 @@ class Source(Protocol):
     """
 
     @property
-    def path(self) -> Path: ...
+    def path(self) -> Path | str: ...
     @property
     def schema(self) -> pa.Schema: ...
     @property

@@ -93,7 +93,7 @@ def bind_run(config: Config) -> tuple[Executor, Rejects]:
     return executor.value, rejects.value
 
 
-def described(summary: BatchSummary, path: Path) -> str:
+def described(summary: BatchSummary, path: Path | str) -> str:
     """What a batch did, in one line."""
     speed = summary.rows_in / summary.seconds if summary.seconds else 0.0
     return (

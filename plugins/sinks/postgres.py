@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, cast
 
-from engine.sink import Sink, SinkPlugin, option, sink
+from engine.sink import Mode, Sink, SinkPlugin, option, sink
 
 
 @sink("postgres")
@@ -24,9 +23,7 @@ class PostgresSink(SinkPlugin):
 
     url: str = option(help="the database: postgresql://user@host:port/database")
     table: str = option(help="the table to write: its name, or schema.name")
-    mode: Literal["error", "append", "replace"] = option(
-        "error", help="what happens to a table that is there"
-    )
+    mode: Mode = option("error", help="what happens to a table that is there")
 
     def check(self) -> Iterable[str]:
         from engine.runtime.io.postgres.address import url_mistakes
@@ -40,7 +37,7 @@ class PostgresSink(SinkPlugin):
         from engine.runtime.io.postgres.names import read_table
         from engine.runtime.io.postgres.sink import PostgresSink
 
-        return cast(Sink, PostgresSink(Address(self.url), read_table(self.table), self.mode))
+        return PostgresSink(Address(self.url), read_table(self.table), self.mode)
 
     def __repr__(self) -> str:
         from engine.runtime.io.postgres.address import Address

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
 
 from engine.source import Source, SourcePlugin, option, source
 
@@ -41,7 +40,7 @@ class PostgresSource(SourcePlugin):
         from engine.runtime.io.postgres.source import PostgresSource
 
         rows_of = read_table(self.table) if self.table is not None else str(self.query)
-        return cast(Source, PostgresSource(Address(self.url), rows_of))
+        return PostgresSource(Address(self.url), rows_of)
 
     def __repr__(self) -> str:
         from engine.runtime.io.postgres.address import Address

@@ -7,7 +7,7 @@ import pyarrow as pa
 from engine.errors import DataError
 from engine.runtime.io.postgres.names import Table, name_fault, quoted
 from engine.runtime.io.postgres.session import Session
-from engine.runtime.io.postgres.target import columns_sql, move, standing
+from engine.runtime.io.postgres.target import Standing, columns_sql, move, standing
 
 RUN = "run_id"
 
@@ -41,6 +41,23 @@ def check_rejected(rejected: pa.Schema) -> None:
             raise DataError(f"the column {name!r} of rejected rows {fault}; give it a shorter name")
 
 
+def check_rejects_table(session: Session, table: Table) -> Standing | None:
+    """The table of rejected rows as it is; None: it is made when it is needed first.
+
+    Raises
+    ------
+    DataError
+        It is a table of something else.
+    """
+    there = standing(session, table)
+    if there is not None and there.columns.get(RUN) != "text":
+        raise DataError(
+            f"{session.where}: {table} is no table of rejected rows that a batch made; set rejects.path to "
+            "another name"
+        )
+    return there
+
+
 def keep_rejected(session: Session, staged: Table, table: Table, rejected: pa.Schema, run_id: str) -> None:
     """Append the rejected rows of a run to their table, in the transaction that runs.
 
@@ -52,14 +69,9 @@ def keep_rejected(session: Session, staged: Table, table: Table, rejected: pa.Sc
         It is a table of something else.
     """
     columns = stored(rejected)
-    there = standing(session, table)
+    there = check_rejects_table(session, table)
     if there is None:
         session.run(f"CREATE TABLE {table.sql} ({quoted(RUN)} text NOT NULL, {columns_sql(columns)})")
-    elif there.columns.get(RUN) != "text":
-        raise DataError(
-            f"{session.where}: {table} is no table of rejected rows that a batch made; set rejects.path to "
-            "another name"
-        )
     else:
         lacking = [field for field in columns if field.name not in there.columns]
         for field in lacking:

@@ -18,6 +18,7 @@ from engine.runtime.io.postgres.session import WriteError, connect
 from engine.runtime.io.postgres.state import TableState
 from engine.runtime.io.postgres.writer import TableWriter
 from engine.runtime.rejects import Rejects
+from engine.sink import Mode
 
 
 class PostgresSink:
@@ -35,7 +36,7 @@ class PostgresSink:
     is_folder = False
     takes_coded = True
 
-    def __init__(self, address: Address, table: Table, mode: tables.Mode = "error") -> None:
+    def __init__(self, address: Address, table: Table, mode: Mode = "error") -> None:
         self.path = f"{address} {table}"
         self.mode = mode
         self._address = address

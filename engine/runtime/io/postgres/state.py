@@ -16,11 +16,17 @@ from engine.runtime.io.postgres.address import Address
 from engine.runtime.io.postgres.attempt import TableAttempt
 from engine.runtime.io.postgres.names import Table
 from engine.runtime.io.postgres.records import Records
-from engine.runtime.io.postgres.rejected import check_rejected, drop_rejected, keep_rejected
+from engine.runtime.io.postgres.rejected import (
+    check_rejected,
+    check_rejects_table,
+    drop_rejected,
+    keep_rejected,
+)
 from engine.runtime.io.postgres.session import Session, WriteError, connect
 from engine.runtime.io.postgres.staging import Staging
 from engine.runtime.shards.plan import Commit, Committed, Plan, Receipt
 from engine.runtime.store import BusyError
+from engine.sink import Mode
 
 
 class TableState:
@@ -40,7 +46,7 @@ class TableState:
         Where rejected rows go; without a schema it is in the table's.
     """
 
-    def __init__(self, address: Address, where: str, table: Table, mode: tables.Mode, rejects: Table) -> None:
+    def __init__(self, address: Address, where: str, table: Table, mode: Mode, rejects: Table) -> None:
         self._address = address
         self._where = where
         self._table = table
@@ -66,7 +72,7 @@ class TableState:
     def begin(self, plan: Plan) -> None:
         with self._records() as (session, records):
             records.make()
-            tables.resolve(session, self._rejects)
+            check_rejects_table(session, tables.resolve(session, self._rejects_of(records.target)))
             records.begin(plan)
             session.commit()
         reach("run.planned")

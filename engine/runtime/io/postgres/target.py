@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import pyarrow as pa
 
@@ -13,9 +12,7 @@ from engine.errors import DataError, listing
 from engine.runtime.io.postgres.names import Table, quoted
 from engine.runtime.io.postgres.session import LOCK_WAIT, Session
 from engine.runtime.io.postgres.types import TAKES, column_type
-
-Mode = Literal["error", "append", "replace"]
-"""What happens to a table that is there."""
+from engine.sink import Mode
 
 
 @dataclass(frozen=True)

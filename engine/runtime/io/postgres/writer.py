@@ -14,6 +14,7 @@ from engine.runtime.io.postgres.names import Table
 from engine.runtime.io.postgres.records import Records
 from engine.runtime.io.postgres.session import Session, WriteError, connect
 from engine.runtime.io.postgres.types import to_copy
+from engine.sink import Mode
 
 
 class TableWriter:
@@ -29,9 +30,7 @@ class TableWriter:
     mode : {"error", "append", "replace"}
     """
 
-    def __init__(
-        self, address: Address, where: str, table: Table, schema: pa.Schema, mode: tables.Mode
-    ) -> None:
+    def __init__(self, address: Address, where: str, table: Table, schema: pa.Schema, mode: Mode) -> None:
         self._address = address
         self._where = where
         self._table = table
