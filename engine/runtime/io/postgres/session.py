@@ -159,8 +159,13 @@ def reading(address: Address, where: str) -> Iterator[Session]:
 
 
 def _connected(address: Address, where: str, fault: type[ServerError], autocommit: bool) -> Session:
-    from adbc_driver_postgresql import dbapi
-
+    try:
+        from adbc_driver_postgresql import dbapi
+    except ImportError:
+        raise DataError(
+            f"{where}: PostgreSQL needs the package 'adbc-driver-postgresql': "
+            "pip install 'inference-engine[postgres]'"
+        ) from None
     try:
         connection = dbapi.connect(address.complete, autocommit=autocommit)
     except _errors() as error:
