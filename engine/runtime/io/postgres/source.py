@@ -42,6 +42,7 @@ class PostgresSource:
         try:
             with reading(address, self.path) as session:
                 described = session.schema(f"SELECT * FROM {self._from}")
+                session.rows(f"SELECT true FROM {self._from} LIMIT 0")  # to describe it, no right is needed
         except ServerError as error:
             hint = _near(address, rows_of) if error.code == NO_TABLE and isinstance(rows_of, Table) else ""
             raise ServerError(f"{error}{hint}", error.code) from None

@@ -142,7 +142,7 @@ def place(session: Session, staged: Table, target: Table, schema: pa.Schema, mod
 
     Where no target is, the table becomes it. One that is there keeps what else hangs on it: rights, indexes,
     views. Who reads it meanwhile isn't held up, and sees the old rows until the transaction ends; who
-    writes to it waits.
+    writes to it waits while its rows are replaced.
 
     Raises
     ------
@@ -154,8 +154,10 @@ def place(session: Session, staged: Table, target: Table, schema: pa.Schema, mod
     if there is None:
         session.run(f"ALTER TABLE {staged.sql} RENAME TO {quoted(target.name)}")
         return
-    session.run(f"LOCK TABLE {target.sql} IN SHARE ROW EXCLUSIVE MODE")
-    check_fits(session.where, there, schema)
+    # who adds rows needs nobody away but those who would change the columns
+    lock = "SHARE ROW EXCLUSIVE" if mode == "replace" else "ROW EXCLUSIVE"
+    session.run(f"LOCK TABLE {target.sql} IN {lock} MODE")
+    check_fits(session.where, standing(session, target) or there, schema)
     if mode == "replace":
         # TRUNCATE is faster, but readers would have to be away, and some would find the table empty
         session.run(f"DELETE FROM {target.sql}")
