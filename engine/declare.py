@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeVar, dataclass_transform
+from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 from engine.option import option
 
@@ -46,3 +47,8 @@ def declare(name: str, version: int) -> Callable[[type[_P]], type[_P]]:
         return made
 
     return decorate
+
+
+def option_fields(cls: type[Plugin]) -> tuple[dataclasses.Field[Any], ...]:
+    """The options of a plugin as dataclass fields, in order."""
+    return dataclasses.fields(cls)  # type: ignore[arg-type]

@@ -107,6 +107,7 @@ def run_demo(config: Config, folder: Path, progress: Callable[[int, int, str], N
         pipeline,
         open_source({"use": "auto", "path": str(paths["flights-test"])}),
         open_sink({"use": "auto", "path": str(paths["scores"]), "mode": "replace"}),
+        resume="never",
     )
     progress(0, 0, "scoring one at a time")
     held_out, scores = (parquet.read_table(paths[name]) for name in ("flights-test", "scores"))

@@ -15,6 +15,7 @@ from typing import Any
 
 from engine.declare import Plugin
 from engine.errors import UserError, did_you_mean, fault, listing
+from engine.executor import ExecutorPlugin
 from engine.metric import MetricPlugin
 from engine.scorer import ScorerPlugin
 from engine.sink import SinkPlugin
@@ -60,6 +61,7 @@ KINDS: Mapping[str, PluginKind] = MappingProxyType(
             PluginKind("stage", "", Stage),
             PluginKind("source", "sources", SourcePlugin),
             PluginKind("sink", "sinks", SinkPlugin),
+            PluginKind("executor", "executors", ExecutorPlugin),
             PluginKind("scorer", "scorers", ScorerPlugin),
             PluginKind("metric", "metrics", MetricPlugin),
         )

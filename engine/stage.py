@@ -32,7 +32,6 @@ Halve(by=4.0)
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
@@ -41,6 +40,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.declare import Plugin, declare
+from engine.declare import option_fields as option_fields
 from engine.expr.graph import Expr, as_number
 from engine.learning import NOTHING as NOTHING
 from engine.learning import FitContext as FitContext
@@ -199,8 +199,13 @@ class RowFilter(Stage):
 
     accepts: ClassVar[tuple[Kind, ...]] = (Kind.NUMBER, Kind.BOOLEAN, Kind.CATEGORY, Kind.TIMESTAMP)
 
-    def reject(self, columns: Mapping[str, Expr], learned: Learned) -> Expr | Mapping[str, Expr]:
-        """Where rows are refused: a boolean expression, or several by the reason that users read."""
+    def reject(
+        self, columns: Mapping[str, Expr], learned: Learned
+    ) -> Expr | Mapping[str, Expr | Mapping[str, Expr]]:
+        """Where rows are refused: a boolean expression, or several by the reason that users read.
+
+        A refusal concerns the first column, unless reasons are given by the column that they concern.
+        """
         raise NotImplementedError
 
 
@@ -446,8 +451,3 @@ def stage(name: str, *, version: int = 1) -> Callable[[type[_S]], type[_S]]:
         Raise it when the same options and learned values give other answers than before.
     """
     return declare(name, version)
-
-
-def option_fields(cls: type[Plugin]) -> tuple[dataclasses.Field[Any], ...]:
-    """The options of a plugin as dataclass fields, in order."""
-    return dataclasses.fields(cls)  # type: ignore[arg-type]

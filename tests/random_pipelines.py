@@ -128,6 +128,9 @@ def pipelines(rng: np.random.Generator) -> dict[str, Any]:
         if rng.random() < 0.4:
             stages["model"]["columns"] = ["numbers", "k", "m"]
             stages["model"] |= {"explain": {"top": 2}} if rng.random() < 0.5 else {}
+    config["stages"] = {"flag": config["stages"].pop("flag"), **_rules(rng), **config["stages"]}
+    if rng.random() < 0.2:
+        config["stages"]["rule_flag"] = {"use": "require", "columns": ["flag"], "allowed": [False]}
     return config
 
 
@@ -212,6 +215,18 @@ def _texts_and_times(rng: np.random.Generator) -> dict[str, Any]:
         "bucket": {"use": "hash_encode", "columns": ["w", "m"], "buckets": 7, "seed": int(rng.integers(9))},
     }
     return {label: spec for label, spec in choices.items() if rng.random() < 0.25}
+
+
+def _rules(rng: np.random.Generator) -> dict[str, Any]:
+    """Rules that values are to keep, in front of all else; most rows of `training_table` keep them."""
+    choices: dict[str, dict[str, Any]] = {
+        "rule_range": {"columns": ["c", "d"], "min": -250, "max": float(rng.integers(200, 400))},
+        "rule_there": {"columns": ["k", "t"], "not_null": True},
+        "rule_known": {"columns": ["k", "m", "w"], "allowed": [*TEXTS, "e\u0301", "👩‍🚀"]},
+        "rule_spelt": {"columns": ["w", "m"], "pattern": "(?i)[a-z ]*|.{2,9}"},
+        "rule_time": {"columns": ["t", "u"], "min": "1941-06-01T12:00:00.5Z", "max": "2040-01-01"},
+    }
+    return {label: {"use": "require", **spec} for label, spec in choices.items() if rng.random() < 0.2}
 
 
 def _decide(rng: np.random.Generator, config: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
     "Time": ("calendar", "elapsed"),
     "Text": ("text_length", "contains"),
     "Columns": ("select", "drop", "rename"),
+    "Rows": ("require",),
     "Models": ("xgboost",),
     "Decisions": ("threshold", "bands", "label", "calibrate", "rank", "top_k"),
 }  # fmt: skip

@@ -190,10 +190,10 @@ class _Walk:
 
     def refused(self, point: FilterPoint) -> TracedRefusal | None:
         """The first reason of a filter that holds."""
-        for (reason, _), holds in zip(point.conditions, interpret(point.reads, self._leaves, 1), strict=True):
+        for found, holds in zip(point.conditions, interpret(point.reads, self._leaves, 1), strict=True):
             if np.asarray(holds)[0]:
-                message = f"stages.{point.label}: {reason}"
-                return TracedRefusal(point.label, point.column, FILTERED, message)
+                message = f"stages.{point.label}: {found.reason}"
+                return TracedRefusal(point.label, found.column, FILTERED, message)
         return None
 
     def pass_point(self, point: Point | None, scorers: Mapping[str, Scorer]) -> str:

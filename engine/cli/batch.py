@@ -2,111 +2,144 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
 from engine.cli.arguments import Arguments
 from engine.cli.open import open_pipeline
-from engine.cli.output import result_json, tell
-from engine.cli.progress import reporting
-from engine.config.bind import Bound, Place, bind
-from engine.config.config import Config
-from engine.config.convert import shown
-from engine.errors import ConfigError, Mistake
+from engine.cli.output import aligned, result_json, tell
+from engine.cli.pace import pacing
+from engine.cli.run_options import bind_run
 from engine.plan.build import registry_for
 from engine.runtime.batch import BatchSummary, run_batch
 from engine.runtime.io import open_both
-from engine.runtime.rejects import Rejects
-from engine.stage import option
+from engine.runtime.shards.drive import UnfinishedError
 
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Executor:
-    """How a batch is run.
-
-    Parameters
-    ----------
-    threads : int or None
-        None: one for each processor.
-    batch_rows : int or None
-        Rows that are read and scored at a time; None: 131,072, or fewer of a small source.
-    """
-
-    threads: int | None = option(None, ge=1, le=4096)
-    batch_rows: int | None = option(None, ge=1, le=1 << 24)
+_SHOWN = ("0.05", "0.5", "0.95")
+"""Quantiles that are printed; the summary beside the output has more."""
 
 
 def run(arguments: Arguments) -> int:
     """Score every row of a source."""
     opened = open_pipeline(arguments)
-    pipeline = opened.ready()
-    executor, rejects = bind_run(opened.config)
     config = opened.config
-    source, sink = open_both(config["source"], config["sink"], registry_for(config), config.set_by)
-    with reporting("batch", unit="rows") as progress:
+    registry = registry_for(config)
+    options = bind_run(config, registry)
+    pipeline = opened.ready()
+    source, sink = open_both(config["source"], config["sink"], registry, config.set_by)
+    with stoppable(), pacing("batch") as progress:
         summary = run_batch(
             pipeline,
             source,
             sink,
-            rejects=rejects,
-            batch_rows=executor.batch_rows,
-            threads=executor.threads,
-            progress=lambda done, total: progress(done, total or 0, ""),
+            rejects=options.rejects,
+            executor=options.executor,
+            threads=getattr(options.executor, "threads", None),
+            batch_rows=options.sizes.batch_rows,
+            shard_rows=options.sizes.shard_rows,
+            resume=options.resume,
+            new_only=options.new_only,
+            progress=progress,
+            stated=options.stated,
         )
     if arguments.json:
-        result_json(
-            {
-                "name": pipeline.plan.name,
-                "version": pipeline.version,
-                "rows_in": summary.rows_in,
-                "rows_out": summary.rows_out,
-                "rejected": summary.rejected,
-                "seconds": summary.seconds,
-                "sink": str(sink.path),
-                "files": [str(path) for path in summary.files],
-                "rejects": str(summary.rejects) if summary.rejects else None,
-                "columns": list(summary.columns),
-            }
-        )
-    tell(f"{pipeline.plan.name} {pipeline.version}: {described(summary, sink.path)}")
+        result_json({"name": pipeline.plan.name, "version": pipeline.version, **as_plain(summary)})
+    if not summary.now:
+        tell(f"{summary.sink}: nothing to do; {_why_nothing(summary)}")
+        return 0
+    tell(f"{pipeline.plan.name} {pipeline.version}: {described(summary)}")
+    for line in outputs(summary):
+        tell(line)
     if summary.rejects:
         tell(f"rejected rows, with reasons: {summary.rejects}")
     return 0
 
 
-def bind_run(config: Config) -> tuple[Executor, Rejects]:
-    """How a batch is run, and what happens to refused rows.
+class _Stopped(BaseException):
+    """SIGTERM."""
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Turn SIGTERM into an end that leaves what is done to be continued.
 
     Raises
     ------
-    ConfigError
-        With every mistake in the two.
+    UnfinishedError
     """
-    executor, rejects = _bound(Executor, "executor", config), _bound(Rejects, "rejects", config)
-    mistakes = [*executor.mistakes, *rejects.mistakes]
-    if executor.value is None or rejects.value is None:
-        raise ConfigError(mistakes)
-    return executor.value, rejects.value
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise _Stopped
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not the main thread: whoever runs it takes the signals
+        yield
+        return
+    try:
+        yield
+    except _Stopped:
+        raise UnfinishedError("stopped by SIGTERM; the same command goes on where this one ended") from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
-def described(summary: BatchSummary, path: Path | str) -> str:
+def as_plain(summary: BatchSummary) -> dict[str, Any]:
+    """A summary as JSON has it."""
+    return {
+        "run_id": summary.run_id,
+        "rows_in": summary.rows_in,
+        "rows_out": summary.rows_out,
+        "rejected": summary.rejected,
+        "seconds": summary.seconds,
+        "shards": summary.shards,
+        "resumed_shards": summary.resumed,
+        "nothing_to_do": not summary.now,
+        "sink": summary.sink,
+        "files": list(summary.files),
+        "rejects": summary.rejects,
+        "columns": list(summary.columns),
+        "outputs": dict(summary.outputs),
+    }
+
+
+def described(summary: BatchSummary) -> str:
     """What a batch did, in one line."""
-    speed = summary.rows_in / summary.seconds if summary.seconds else 0.0
+    speed = summary.scored / summary.seconds if summary.seconds else 0.0
+    resumed = f", {summary.resumed} of {summary.shards} shards were done before" if summary.resumed else ""
+    run_id = f"; run {summary.run_id}" if summary.run_id else ""
     return (
-        f"{summary.rows_in:,} rows read, {summary.rows_out:,} written to {path}, "
-        f"{summary.rejected:,} rejected; {summary.seconds:.2f} s, {speed:,.0f} rows/s"
+        f"{summary.rows_in:,} rows read, {summary.rows_out:,} written to {summary.sink}, "
+        f"{summary.rejected:,} rejected; {summary.seconds:.2f} s, {speed:,.0f} rows/s{resumed}{run_id}"
     )
 
 
-def _bound(cls: type[_T], key: str, config: Config) -> Bound[_T]:
-    given = {} if config[key] is None else config[key]
-    place = Place(key, key, config.set_by)
-    if not isinstance(given, Mapping):
-        example = {"executor": "threads: 2", "rejects": "max: 100"}[key]
-        message = f"must be a mapping such as {{{example}}}, not {shown(given)}"
-        return Bound(None, (Mistake(key, message, (f"set by: {config.set_by(key)}",)),))
-    return bind(cls, given, place)
+def outputs(summary: BatchSummary) -> list[str]:
+    """How the output columns are spread, a line each."""
+    rows = [[name, _spread(told)] for name, told in summary.outputs.items()]
+    return [f"  {line}" for line in aligned(rows).splitlines()] if rows else []
+
+
+def _spread(told: dict[str, Any]) -> str:
+    missing = f"; {told['missing']:,} missing" if told["missing"] else ""
+    if "quantiles" in told:
+        middle = ", ".join(f"{told['quantiles'][share]:.4g}" for share in _SHOWN)
+        return (
+            f"{told['min']:.4g} to {told['max']:.4g}, mean {told['mean']:.4g},"
+            f" at 5, 50 and 95 %: {middle}{missing}"
+        )
+    values = list(told.get("values", {}).items())
+    shown = ", ".join(f"{name} {count:,}" for name, count in values[:6])
+    more = f" and {len(values) - 6} more" if len(values) > 6 else ""
+    return f"{shown}{more}{missing}".lstrip("; ") or f"{told['rows']:,} rows"
+
+
+def _why_nothing(summary: BatchSummary) -> str:
+    if summary.run_id is None:
+        return "every file of the source was read by an earlier run"
+    rows = f"{summary.rows_in:,} rows"
+    return f"run {summary.run_id} of the same pipeline and the same files is committed ({rows})"

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from engine.cli.arguments import Arguments
-from engine.cli.batch import bind_run
 from engine.cli.open import Opened, open_pipeline
 from engine.cli.output import aligned, result, result_json
+from engine.cli.run_options import RunOptions, bind_run
 from engine.cli.server_options import bind_server, check_server
 from engine.config.convert import shown
 from engine.decode import TableDecoder
 from engine.errors import listing
 from engine.plan.build import registry_for
-from engine.runtime.batch import check_batch
+from engine.runtime.batch import plan_batch
 from engine.runtime.groups import check_grouping
 from engine.runtime.io import Sink, Source, open_sink, open_source
 from engine.runtime.io.apart import check_apart
@@ -36,7 +36,8 @@ def _checked(arguments: Arguments) -> Iterator[tuple[str, str]]:
     opened = open_pipeline(arguments)
     plan = opened.plan
     yield "plan", f"{plan.name}: {len(plan.inputs)} inputs, {len(plan.stages)} stages"
-    executor, rejects = bind_run(opened.config)
+    registry, set_by = registry_for(opened.config), opened.config.set_by
+    options = bind_run(opened.config, registry)
     check_grouping(plan)
     if opened.pipeline is None:
         learners = [planned.label for planned in plan.stages if planned.stage.learns()]
@@ -46,28 +47,52 @@ def _checked(arguments: Arguments) -> Iterator[tuple[str, str]]:
         yield "pipeline", f"version {opened.pipeline.version}, {whose}"
         kernels = len(opened.pipeline.program.layout.segments)
         yield "program", f"compiled, {kernels} kernel{'s' if kernels != 1 else ''}"
-    registry, set_by = registry_for(opened.config), opened.config.set_by
     source = open_source(opened.config["source"], registry, set_by) if _given(opened, "source") else None
     sink = open_sink(opened.config["sink"], registry, set_by) if _given(opened, "sink") else None
     if source is not None and sink is not None:
-        check_apart(source, sink.path, rejects_path(rejects, sink))
-        if opened.pipeline is not None:
-            check_batch(opened.pipeline, source, sink, rejects)
+        check_apart(source, sink.path, rejects_path(options.rejects, sink))
     if source is not None:
         _check_source(opened, source)
         yield "source", _source(source)
     else:
         yield "source", "not given: source.path=…"
     if sink is not None:
-        sink.check()
         yield "sink", _sink(sink)
     else:
         yield "sink", "not given: sink.path=…"
-    threads = executor.threads or "one for each processor"
-    size = f"{executor.batch_rows:,} rows" if executor.batch_rows else "rows by the size of the source"
-    yield "run", f"threads: {threads}, batches of {size}, rejects.max {shown(rejects.max)}"
+    yield "run", _run(opened, options, source, sink)
     if opened.config["server"]:
         yield "server", _server(opened)
+
+
+def _run(opened: Opened, options: RunOptions, source: Source | None, sink: Sink | None) -> str:
+    sizes = options.sizes
+    size = f"{sizes.batch_rows:,} rows" if sizes.batch_rows else "rows by the size of the source"
+    told = f"executor {options.executor}, batches of {size}, rejects.max {shown(options.rejects.max)}"
+    if source is None or sink is None or opened.pipeline is None:
+        if sink is not None:
+            sink.check()
+        return told
+    batch = plan_batch(
+        opened.pipeline,
+        source,
+        sink,
+        rejects=options.rejects,
+        batch_rows=sizes.batch_rows,
+        shard_rows=sizes.shard_rows,
+        new_only=options.new_only,
+    )
+    if batch is None:
+        return f"{told}; no file of the source is new: nothing to do"
+    if batch.plan is None:
+        return f"{told}; written in one go"
+    ended = batch.driver(options.executor, options.resume).look()
+    shards = f"{len(batch.plan.shards):,} shard{'s' if len(batch.plan.shards) != 1 else ''}"
+    what = "committed already: nothing to do" if ended else shards
+    if ended is None and batch.state is not None and batch.plan.run_id in batch.state.unfinished():
+        done = len(batch.state.receipts(batch.plan.run_id))
+        what = f"{shards}, of which {done:,} are done: it goes on"
+    return f"{told}; run {batch.plan.run_id}, {what}"
 
 
 def _given(opened: Opened, key: str) -> bool:

@@ -60,7 +60,7 @@ def _told(demo: Demo, seconds: float) -> str:
         summary(demo.pipeline),
         f"saved version {demo.pipeline.version} in {demo.bundle}; fitting took {demo.fit_seconds:.1f} s",
         "",
-        f"in batch: {described(demo.batch, demo.scores)}",
+        f"in batch: {described(demo.batch)}",
         f"one at a time: {demo.ones.rows:,} of these rows, {demo.ones.median:.0f} µs for a row (median)",
         f"both gave the same bits in each of those rows: {compared}",
         "",

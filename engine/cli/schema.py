@@ -9,9 +9,9 @@ from itertools import combinations
 from typing import Any
 
 from engine.cli.arguments import Arguments
-from engine.cli.batch import Executor
 from engine.cli.docstring import parameters
 from engine.cli.output import result, tell
+from engine.cli.run_options import Sizes
 from engine.cli.stages import registry_for
 from engine.config.config import ROOT_KEYS
 from engine.config.json_schema import DIALECT, Schema, mapping, of_kind, of_options, or_interpolation, or_null
@@ -103,7 +103,7 @@ def config_schema(registry: Registry) -> Schema:
             )
         ),
         "rejects": or_null(mapping(_described(Rejects), description="what happens to refused rows")),
-        "executor": or_null(mapping(_described(Executor), description="how a batch is run")),
+        "executor": or_null(_executor(registry)),
         "server": or_null(_server()),
     }
     return {
@@ -245,6 +245,16 @@ def _split() -> Schema:
 def _server() -> Schema:
     log = mapping(_described(PredictionLog), description="the log of what was asked and answered")
     return mapping({**_described(Settings), "predictions": or_null(log)}, description="how it is served")
+
+
+def _executor(registry: Registry) -> Schema:
+    every = _described(Sizes)
+    classes = _classes(registry, "executor")
+    for cls in classes.values():
+        if cls is not None:
+            every |= of_options(cls)[0]
+    use = {"enum": list(classes), "description": "who scores the shards", "default": "local"}
+    return mapping({"use": use, **every}, description="how a batch is run")
 
 
 def _described(cls: type[Any]) -> dict[str, Schema]:

@@ -89,16 +89,22 @@ VERBS = (
         "batch",
         "bundle + source → sink: scores every row of a source",
         "bundle=PATH source.path=PATH sink.path=PATH [overrides]",
-        ("plugins", "bundle", "source", "sink", "rejects", "executor", "experiment"),
+        ("plugins", "bundle", "source", "sink", "rejects", "executor", "resume", "experiment"),
         (
             _BUNDLE,
             ("pipeline=NAME", "instead of a bundle, where nothing is to be learned"),
             _SOURCE,
             ("sink.path=PATH", "where to write: a file, by its ending; without one, a folder of parts"),
-            ("sink.mode=error", "what happens to a sink that is there: error or replace"),
+            (
+                "sink.mode=error",
+                "what happens to a sink that is there: error, replace or append",
+            ),
             ("rejects.path=PATH", "where refused rows go (beside the sink)"),
             ("rejects.max=0", "how many rows may be refused: a count (100), a share (0.01) or null: any"),
+            ("source.new_only=true", "only files that no committed run of this sink has read"),
             ("executor.threads=N", "threads (all processors)"),
+            ("executor=ray", "shards on the machines of a Ray cluster: executor.address=ADDRESS"),
+            ("resume=auto", "what happens to a run that was begun: auto: goes on; never: discarded; require"),
             _RUNTIME,
         ),
         ("engine batch bundle=bundles/flights source.path=new.parquet sink.path=scores.parquet",),
@@ -163,7 +169,7 @@ VERBS = (
         "check",
         "everything that batch does, short of reading data; what serve is told, short of listening",
         "bundle=PATH | pipeline=NAME [source.path=PATH] [sink.path=PATH] [server.…] [overrides]",
-        ("plugins", "bundle", "source", "sink", "rejects", "executor", "server", "experiment"),
+        ("plugins", "bundle", "source", "sink", "rejects", "executor", "resume", "server", "experiment"),
         (
             _BUNDLE,
             _PIPELINE,
@@ -216,7 +222,10 @@ VERBS = (
         ("plugins", "kind"),
         (
             ("NAME", "the stages to show in full"),
-            ("kind=KIND", "stage, source, sink, scorer or metric: these alone; with a NAME: of this kind"),
+            (
+                "kind=KIND",
+                "these alone: stage, source, sink, executor, scorer or metric; with NAME: of it",
+            ),
             _PLUGINS,
         ),
         ("engine stages", "engine stages clip", "engine stages csv kind=source", "engine stages --json"),
@@ -329,7 +338,8 @@ def general_help() -> str:
         "key=value changes the config; +key=value adds to it, ~key removes. A value with '=', blanks or",
         "brackets needs quotes inside of quotes: 'source.path=\"data/year=2013\"'",
         "",
-        "exit codes: 0 done, 1 a bug in the engine, 2 a mistake to mend, 4 a check failed, 130 interrupted",
+        "exit codes: 0 done, 1 a bug in the engine, 2 a mistake to mend, 3 parts failed, 4 a check failed,",
+        "75 stopped: the same command goes on, 130 interrupted",
     ]
     return "\n".join(lines)
 

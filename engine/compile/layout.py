@@ -134,8 +134,8 @@ def lay_out(trace: Trace, scorers: Mapping[str, Scorer]) -> Layout:
     waiting: list[tuple[str, str, Expr]] = []  # conditions, until columns are written
     for point in _live(trace):
         if isinstance(point, FilterPoint):
-            refusals += [Refusal((point.label, reason), point.column) for reason, _ in point.conditions]
-            waiting += [(point.label, reason, node) for reason, node in point.conditions]
+            refusals += [Refusal((point.label, found.reason), found.column) for found in point.conditions]
+            waiting += [(point.label, found.reason, found.holds) for found in point.conditions]
             continue
         if isinstance(point, ComputePoint):
             taken = [(point.label, name, node) for name, node in point.inputs]

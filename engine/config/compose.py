@@ -40,7 +40,7 @@ from engine.config.config import ROOT_KEYS, Config
 from engine.errors import ConfigError, Mistake, listing
 
 _STORED = "__stored__"
-_ROOT_GROUPS = ("pipeline", "source", "sink", "server", "experiment")
+_ROOT_GROUPS = ("pipeline", "source", "sink", "executor", "server", "experiment")
 """The groups in the defaults list of the root config."""
 _STOCK_PLUGINS = (basic_launcher, basic_sweeper)
 """Imported because that is how they get into Hydra's ConfigStore, where Hydra's defaults name them."""
@@ -201,7 +201,7 @@ def _split(parsed: Sequence[Override], path: Sequence[Path]) -> tuple[list[str],
             mistakes.extend(refuse.in_override(name, value, groups))
             changes.append(_change(override))
     emptied = {found.key_or_group for found in parsed if found.value() is None or found.is_delete()}
-    for group in ("source", "sink", "server"):
+    for group in ("source", "sink", "executor", "server"):
         below = [change.text for change in changes if change.key.startswith(f"{group}.")]
         if group in emptied and below:
             message = f"{group}=null leaves it out, and {below[0]} changes it; remove one"

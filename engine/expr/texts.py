@@ -8,7 +8,8 @@ Texts are sequences of Unicode code points and their UTF-8 bytes; nothing is nor
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,25 +66,10 @@ class Contains:
     ignore_case: bool = False
 
     def check(self) -> Iterable[str]:
-        import pyarrow as pa
-
         if not self.pattern:
             yield "pattern is empty: every text contains it"
             return
-        if len(self.pattern) > LONGEST_PATTERN:
-            yield f"pattern has {len(self.pattern):,} characters; at most {LONGEST_PATTERN:,} are allowed"
-            return
-        try:
-            self._match(pa.array(["x"], pa.large_string()))
-        except UnicodeEncodeError:
-            yield f"pattern {self.pattern!r} holds a half of a character (a surrogate), which no text does"
-        except pa.ArrowInvalid as error:
-            reason = str(error).partition(": ")[2] or str(error)
-            yield (
-                f"pattern {self.pattern!r} is no regular expression: {reason}\n"
-                "  RE2's are meant, which have no look-around and no back-references: "
-                "https://github.com/google/re2/wiki/Syntax"
-            )
+        yield from _pattern_mistakes(self.pattern, self._match)
 
     def many(self, texts: Any) -> FloatArray:
         return _floats(self._match(texts))
@@ -103,6 +89,72 @@ class Contains:
 
         match = pc.match_substring_regex if self.regex else pc.match_substring
         return match(texts, self.pattern, ignore_case=self.ignore_case)
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """1 where a regular expression of RE2 matches a whole text, else 0.
+
+    >>> Matches("N[0-9]+").one("N14228"), Matches("N[0-9]+").one("N14228A"), Matches("a|ab").one("ab")
+    (1.0, 0.0, 1.0)
+    """
+
+    pattern: str
+
+    def check(self) -> Iterable[str]:
+        # by itself first: "a)(b" is one only between the parentheses that are put around it
+        wrong = list(_pattern_mistakes(self.pattern, Contains(self.pattern, regex=True)._match))
+        return wrong or _pattern_mistakes(self.pattern, self._match)
+
+    def many(self, texts: Any) -> FloatArray:
+        return _floats(self._match(texts))
+
+    def one(self, text: str) -> float:
+        import pyarrow as pa
+
+        return float(self._match(pa.scalar(text, pa.large_string())).as_py())
+
+    def _match(self, texts: Any) -> Any:
+        import pyarrow.compute as pc
+
+        return pc.match_substring_regex(texts, rf"\A(?:{self.pattern})\z")
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """1 where a text is one of some, else 0.
+
+    Parameters
+    ----------
+    texts : tuple of str
+        Ascending.
+
+    Examples
+    --------
+    >>> OneOf(("AA", "UA")).one("UA"), OneOf(("AA", "UA")).one("ua")
+    (1.0, 0.0)
+    """
+
+    texts: tuple[str, ...]
+
+    def check(self) -> Iterable[str]:
+        if list(self.texts) != sorted(self.texts):
+            yield "texts must ascend"
+        for text in self.texts:
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                yield f"the text {text!r} holds a half of a character (a surrogate), which no text does"
+
+    def many(self, texts: Any) -> FloatArray:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        return _floats(pc.is_in(texts, pa.array(self.texts, texts.type)))
+
+    def one(self, text: str) -> float:
+        place = bisect_left(self.texts, text)
+        return float(place < len(self.texts) and self.texts[place] == text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +182,26 @@ class Hash:
 
     def one(self, text: str) -> float:
         return float(murmur3(text.encode(), self.seed) % self.buckets)
+
+
+def _pattern_mistakes(pattern: str, match: Callable[[Any], Any]) -> Iterable[str]:
+    """What is wrong with a pattern, found by matching it."""
+    import pyarrow as pa
+
+    if len(pattern) > LONGEST_PATTERN:
+        yield f"pattern has {len(pattern):,} characters; at most {LONGEST_PATTERN:,} are allowed"
+        return
+    try:
+        match(pa.array(["x"], pa.large_string()))
+    except UnicodeEncodeError:
+        yield f"pattern {pattern!r} holds a half of a character (a surrogate), which no text does"
+    except pa.ArrowInvalid as error:
+        reason = str(error).partition(": ")[2] or str(error)
+        yield (
+            f"pattern {pattern!r} is no regular expression: {reason}\n"
+            "  RE2's are meant, which have no look-around and no back-references: "
+            "https://github.com/google/re2/wiki/Syntax"
+        )
 
 
 def _floats(array: Any) -> FloatArray:

@@ -47,26 +47,41 @@ class ScorePoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """A reason for which a filter refuses rows.
+
+    Parameters
+    ----------
+    reason : str
+    column : str
+        What a refusal is said to concern; empty: no column.
+    holds : Expr
+        A boolean, true where a row is refused.
+    """
+
+    reason: str
+    column: str
+    holds: Expr
+
+
+@dataclass(frozen=True, slots=True)
 class FilterPoint:
     """Where rows are refused.
 
     Parameters
     ----------
     label : str
-    column : str
-        The first that the filter selects: what a refusal is said to concern; empty: none.
-    conditions : tuple of (str, Expr)
-        Reasons, and where they hold.
+    conditions : tuple of Condition
+        In order: the first that holds is why a row is refused. No two have the same reason.
     """
 
     label: str
-    column: str
-    conditions: tuple[tuple[str, Expr], ...]
+    conditions: tuple[Condition, ...]
 
     @property
     def reads(self) -> tuple[Expr, ...]:
         """What it is computed from."""
-        return tuple(node for _, node in self.conditions)
+        return tuple(condition.holds for condition in self.conditions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from engine.plan.flow import (
 from engine.plan.guard import in_stage
 from engine.plan.origins import NO_ORIGINS, Origins, behind, inputs_of
 from engine.plan.plan import Plan, PlannedStage
-from engine.plan.points import ComputePoint, FilterPoint, Point, ScorePoint
+from engine.plan.points import ComputePoint, Condition, FilterPoint, Point, ScorePoint
 from engine.plan.select import select
 from engine.schema import Column, Kind
 from engine.stage import (
@@ -147,7 +147,7 @@ def _trace_stage(
         point = ComputePoint(planned, learned, read, outputs)
     elif isinstance(stage, RowFilter):
         refused = stage.reject({c.name: state[c.name][1] for c in chosen}, learned)
-        point = _filter(planned, chosen[0].name if chosen else "", refused)
+        point = _filter(planned, [c.name for c in chosen], refused)
     made_columns = tuple(column for column, _ in made)
     try:
         merged = merge(planned, columns, chosen, made_columns)
@@ -193,20 +193,36 @@ def _outputs(
     return found
 
 
-def _filter(planned: PlannedStage, column: str, found: Any) -> FilterPoint:
+def _filter(planned: PlannedStage, columns: Sequence[str], found: Any) -> FilterPoint:
     """Where a filter refuses rows, and what it says."""
-    default = f"refused by {planned.stage.use!r}"
-    named = found if isinstance(found, Mapping) else {default: found}
-    conditions = []
-    for reason, value in named.items():
+    where, use = f"stages.{planned.label}", planned.stage.use
+    first = columns[0] if columns else ""
+    named = found if isinstance(found, Mapping) else {f"refused by {use!r}": found}
+    given: list[tuple[str, str, Any]] = []
+    for key, value in named.items():
+        if not isinstance(value, Mapping):
+            given.append((str(key), first, value))
+            continue
+        if key not in columns:
+            raise UserError(
+                f"{where}: reject of {use!r} gave reasons that concern {key!r}, which it doesn't select; "
+                f"columns it selects: {listing(columns)}"
+            )
+        given += [(str(reason), str(key), inner) for reason, inner in value.items()]
+    conditions: dict[str, Condition] = {}
+    for reason, column, value in given:
         node = as_expr(value)
         if node.kind is not Kind.BOOLEAN:
             raise UserError(
-                f"stages.{planned.label}: reject of {planned.stage.use!r} gave a {node.kind} for {reason!r}; "
+                f"{where}: reject of {use!r} gave a {node.kind} for {reason!r}; "
                 "a boolean is expected, true where a row is refused"
             )
-        conditions.append((str(reason), node))
-    return FilterPoint(planned.label, column, tuple(conditions))
+        if reason in conditions:
+            raise UserError(
+                f"{where}: reject of {use!r} gave the reason {reason!r} twice; name the column in it"
+            )
+        conditions[reason] = Condition(reason, column, node)
+    return FilterPoint(planned.label, tuple(conditions.values()))
 
 
 def trace(plan: Plan, learned: Mapping[str, Learned]) -> Trace:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.types as pt
 
+from engine.errors import DataError
 from engine.runtime.executors.local import Threads
 from engine.runtime.groups import check_grouping
 from engine.runtime.io.apart import check_apart
+from engine.runtime.io.piece import Piece
 from engine.runtime.onego import OneGo
 from engine.runtime.rejects import Rejects, check_rejects, rejects_path
 from engine.runtime.shards.cut import SHARD_ROWS, cut, cut_between_groups
@@ -21,6 +23,7 @@ from engine.runtime.shards.drive import Driver, Progress, Resume
 from engine.runtime.shards.identity import identify, run_id
 from engine.runtime.shards.job import BatchPipeline as BatchPipeline
 from engine.runtime.shards.job import Job
+from engine.runtime.shards.news import new_pieces
 from engine.runtime.shards.pace import PaceKeeper
 from engine.runtime.shards.plan import Commit, Plan, Shard
 from engine.runtime.shards.score import score_shard
@@ -32,6 +35,11 @@ from engine.source import PiecedSource, Source
 
 _MOST_ROWS, _LEAST_ROWS = 1 << 17, 1 << 14
 """Rows of a batch: with more, batches leave the caches; with fewer, what is done for each counts."""
+
+_NO_NEWS = (
+    "source.new_only needs files to read, and a sink that remembers what it has of them: a folder or a table;"
+    " {source} and {sink} are not"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,10 @@ class BatchSummary:
         The file of rejected rows, if there are any.
     columns : tuple of str
         The columns of the output.
+    sink : str
+        What messages call it.
+    scored : int
+        Rows read by this process.
     run_id : str or None
         None: the sink takes no shards.
     shards, resumed : int
@@ -66,6 +78,8 @@ class BatchSummary:
     files: tuple[str, ...]
     rejects: str | None
     columns: tuple[str, ...]
+    sink: str
+    scored: int
     run_id: str | None = None
     shards: int = 1
     resumed: int = 0
@@ -114,6 +128,7 @@ def run_batch(
     batch_rows: int | None = None,
     shard_rows: int | None = None,
     resume: Resume = "auto",
+    new_only: bool = False,
     progress: Progress | None = None,
     stated: Stated | None = None,
 ) -> BatchSummary:
@@ -140,6 +155,8 @@ def run_batch(
         Rows of a shard; None is 1,048,576.
     resume : {"auto", "never", "require"}
         What happens to a run that was begun: it is continued; discarded; must be there.
+    new_only : bool
+        Read only files that no committed run of the sink has read.
     progress : callable, optional
         ``progress(pace)``, from any thread.
     stated : Stated, optional
@@ -162,8 +179,17 @@ def run_batch(
     started = time.perf_counter()
     threads = threads or len(os.sched_getaffinity(0))
     batch = plan_batch(
-        pipeline, source, sink, rejects=rejects, threads=threads, batch_rows=batch_rows, shard_rows=shard_rows
+        pipeline,
+        source,
+        sink,
+        rejects=rejects,
+        threads=threads,
+        batch_rows=batch_rows,
+        shard_rows=shard_rows,
+        new_only=new_only,
     )
+    if batch is None:
+        return _nothing_new(sink)
     if batch.plan is None:
         return _in_one_go(batch, threads, progress, started)
     driver = batch.driver(executor or Threads(threads), resume, progress, stated)
@@ -177,6 +203,8 @@ def run_batch(
         files=_files(sink, ended.commit),
         rejects=ended.commit.rejects or None,
         columns=tuple(told["columns"]),
+        sink=str(sink.path),
+        scored=ended.scored,
         run_id=ended.commit.run_id,
         shards=told["shards"],
         resumed=ended.resumed,
@@ -194,8 +222,14 @@ def plan_batch(
     threads: int = 1,
     batch_rows: int | None = None,
     shard_rows: int | None = None,
-) -> Batch:
+    new_only: bool = False,
+) -> Batch | None:
     """Check a batch and cut its source; nothing is written, and of rows at most those of groups are read.
+
+    Returns
+    -------
+    Batch or None
+        None: only new files are to be read, and there are none.
 
     Raises
     ------
@@ -210,12 +244,18 @@ def plan_batch(
     shard_rows = shard_rows or SHARD_ROWS
     plan = None
     name = ""
+    if new_only and (state is None or not isinstance(source, PiecedSource)):
+        raise DataError(_NO_NEWS.format(source=source.path, sink=sink.path))
     if state is None:
         sink.check()
         check_rejects(rejects, sink)
     else:
         assert isinstance(sink, ShardedSink)
-        pieces = source.pieces() if isinstance(source, PiecedSource) else ()
+        pieces: Sequence[Piece] = source.pieces() if isinstance(source, PiecedSource) else ()
+        if new_only:
+            pieces = new_pieces(pieces, state, sink)
+            if not pieces:
+                return None
         identity, resumable = identify(pipeline, source, pieces, sink.identity, rejects, shard_rows)
         name = run_id(identity)
         plan = state.plan(name) or Plan(
@@ -244,7 +284,9 @@ def _check(pipeline: BatchPipeline, source: Source, sink: Sink, rejects: Rejects
     return schema
 
 
-def _shards(pipeline: BatchPipeline, source: Source, pieces: Any, shard_rows: int) -> tuple[Shard, ...]:
+def _shards(
+    pipeline: BatchPipeline, source: Source, pieces: Sequence[Piece], shard_rows: int
+) -> tuple[Shard, ...]:
     if not pieces or not isinstance(source, PiecedSource):
         return (Shard(0, (), source.rows),)
     grouped = [item for item in pipeline.plan.inputs if item.name in pipeline.groups]
@@ -273,8 +315,14 @@ def _in_one_go(batch: Batch, threads: int, progress: Progress | None, started: f
         files=tuple(map(str, state.files)),
         rejects=str(state.rejects) if receipt.rejected else None,
         columns=tuple(job.schema.names),
+        sink=str(batch.sink.path),
+        scored=receipt.rows_in,
         outputs={name: spread.described() for name, spread in receipt.spreads.items()},
     )
+
+
+def _nothing_new(sink: Sink) -> BatchSummary:
+    return BatchSummary(0, 0, 0, 0.0, (), None, (), str(sink.path), 0, now=False)
 
 
 def _files(sink: Sink, commit: Commit) -> tuple[str, ...]:

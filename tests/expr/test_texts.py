@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -14,7 +15,7 @@ from sklearn.utils import murmurhash3_32
 
 from engine.expr.derived import Derived, numbers_of
 from engine.expr.murmur import murmur3, murmur3_all
-from engine.expr.texts import LONGEST_PATTERN, Contains, Hash, Length
+from engine.expr.texts import LONGEST_PATTERN, Contains, Hash, Length, Matches, OneOf
 
 HARD = [
     "",
@@ -41,6 +42,10 @@ functions: st.SearchStrategy[Any] = st.one_of(
     st.builds(Contains, st.text(min_size=1, max_size=3), st.just(False), st.booleans()),
     st.builds(Contains, st.sampled_from(["s", "K", "aA", "\0", "é", "x"]), st.just(False), st.booleans()),
     st.builds(Contains, st.sampled_from(PATTERNS), st.just(True), st.booleans()),
+    st.builds(Matches, st.sampled_from([*PATTERNS, "a|aa", "(?i)s*k", "(?s).*", "^", "a$|", "\\0"])),
+    st.lists(st.one_of(st.sampled_from(HARD), st.text("aAsSkK\0é", max_size=3)), unique=True).map(
+        lambda own: OneOf(tuple(sorted(own)))
+    ),
     st.builds(Hash, st.integers(1, 2**32), st.integers(0, 2**32 - 1)),
 )  # fmt: skip
 
@@ -50,6 +55,8 @@ functions: st.SearchStrategy[Any] = st.one_of(
 @example(HARD, Length())
 @example(HARD, Hash(2**32))
 @example(HARD, Contains("s", ignore_case=True))
+@example(HARD, OneOf(tuple(sorted(HARD[::2]))))
+@example(HARD, OneOf(()))
 def test_one_has_the_bits_of_many(texts: list[str], function: Any) -> None:
     many = numbers_of(function, texts)
     assert many.dtype == np.float64
@@ -63,6 +70,8 @@ def test_one_has_the_bits_of_many(texts: list[str], function: Any) -> None:
 def test_against_python_and_scikit_learn(texts: list[str], pattern: str, seed: int) -> None:
     assert numbers_of(Length(), texts).tolist() == [len(text) for text in texts]
     assert numbers_of(Contains(pattern), texts).tolist() == [pattern in text for text in texts]
+    assert numbers_of(OneOf((pattern,)), texts).tolist() == [text == pattern for text in texts]
+    assert numbers_of(OneOf(tuple(sorted(texts))), texts).tolist() == [1.0] * len(texts)
     expected = [murmurhash3_32(text, seed, positive=True) % 1000 for text in texts]
     assert numbers_of(Hash(1000, seed), texts).tolist() == expected
 
@@ -117,6 +126,21 @@ def test_case_is_that_of_unicode_not_of_a_language() -> None:
     assert Contains("é").one("e\N{COMBINING ACUTE ACCENT}") == 0.0
 
 
+@settings(deadline=None)
+@given(texts, st.sampled_from(["a|aa", "[aA]+s?", "(?:a|é)*", "(?i)[ask]{2,5}", "(?s).{0,9}"]))
+def test_a_whole_text_as_python_matches_it(texts: list[str], pattern: str) -> None:
+    flags = re.ASCII if "(?i)" in pattern else 0  # for Python's folding isn't RE2's
+    ascii_only = [text for text in texts if not flags or text.isascii()]
+    found = numbers_of(Matches(pattern), ascii_only).tolist()
+    assert found == [re.fullmatch(pattern, text, flags) is not None for text in ascii_only]
+
+
+def test_a_whole_text_is_no_line_of_it() -> None:
+    assert [Matches("a").one(text) for text in ("a", "a\n", "b\na", "ab", "ba")] == [1, 0, 0, 0, 0]
+    assert Matches("(?m)^a$").one("a\nb") == 0
+    assert Matches("a|ab").one("ab") == Matches("").one("") == 1
+
+
 def test_no_pattern_is_slow() -> None:
     start = time.perf_counter()
     for pattern in ("(a+)+$", "(a|aa)*$", "(a*)*b", "^(([a-z])+.)+[A-Z]([a-z])+$"):
@@ -140,6 +164,11 @@ def test_no_pattern_is_slow() -> None:
             Contains("\ud800"),
             r"pattern '\ud800' holds a half of a character (a surrogate), which no text does",
         ),
+        (Matches("a)(b"), "pattern 'a)(b' is no regular expression: unexpected ): a)(b"),
+        (Matches(r"\Qa"), r"pattern '\\Qa' is no regular expression: missing ): \A(?:\Qa)\z"),
+        (Matches("x" * (LONGEST_PATTERN + 1)), "pattern has 1,001 characters; at most 1,000 are allowed"),
+        (OneOf(("a", "\ud800")), r"the text '\ud800' holds a half of a character (a surrogate)"),
+        (OneOf(("b", "a")), "texts must ascend"),
         (Hash(0), "buckets must be from 1 to 2**32, not 0"),
         (Hash(1, -1), "seed must be from 0 to 2**32 - 1, not -1"),
     ],
@@ -152,5 +181,7 @@ def test_mistakes(function: Any, said: str) -> None:
 def test_what_is_derived_reads_as_it_is_written() -> None:
     assert str(Derived("a", Length())) == "length(a)"
     assert str(Derived("a", Contains("(", ignore_case=True))) == "contains(a, pattern='(', ignore_case=True)"
+    assert str(Derived("a", Matches("N.*"))) == "matches(a, pattern='N.*')"
+    assert str(Derived("a", OneOf(("x", "y")))) == "oneof(a, texts=('x', 'y'))"
     assert str(Derived("a", Hash(10))) == "hash(a, buckets=10)"
     assert Derived("a", Hash(10)) == Derived("a", Hash(10)) != Derived("a", Hash(10, 1))

@@ -160,6 +160,22 @@ def test_explain_and_the_kit() -> None:
     }
 
 
+def test_reasons_by_the_column_that_they_concern() -> None:
+    below: dict[str, Any] = {"use": "refuse_by_column", "columns": ["a", "b"]}
+    for pipeline in both(build(config_of({"below": below}, outputs=["a"]))):
+        rejects = pipeline.predict_many(ROWS, rejects=True)[1]
+        assert rejects.to_pylist() == [
+            {"row": 2, "column": "b", "code": "filtered", "reason": "stages.below: b is below 0"}
+        ]
+        with pytest.raises(RowError) as one:
+            pipeline.predict_one(ROWS.to_pylist()[2])
+        assert one.value.column == "b"
+    with pytest.raises(UserError, match=r"reasons that concern 'my_a', which it doesn't select; .*: a, b"):
+        build(config_of({"below": below | {"concerns": "my_{}"}}))
+    with pytest.raises(UserError, match="gave the reason 'too low' twice; name the column in it"):
+        build(config_of({"below": below | {"said": "too low"}}))
+
+
 def test_mistakes() -> None:
     with pytest.raises(ConfigError, match=r"stages\.far\.into: 'refuse_beyond' refuses rows and makes no"):
         build(config_of({"far": BEYOND | {"into": "far"}}))

@@ -50,11 +50,14 @@ class Ended:
         False: it was committed before, and there was nothing to do.
     resumed : int
         Shards that were done before.
+    scored : int
+        Rows read by this process.
     """
 
     commit: Commit
     now: bool
     resumed: int
+    scored: int = 0
 
 
 @dataclass
@@ -161,7 +164,7 @@ class Driver:
         plan = self.state.plan(run_id) or self.plan
         receipts = dict(self.state.receipts(run_id))
         self.state.clean(run_id, receipts)
-        resumed = len(receipts)
+        resumed, earlier = len(receipts), sum(receipt.rows_in for receipt in receipts.values())
         started = time.time()
         try:
             self._score(plan, receipts)
@@ -172,7 +175,7 @@ class Driver:
             raise
         except SinkError as error:
             raise UnfinishedError(f"{error}; the same command continues the run") from None
-        return Ended(commit, True, resumed)
+        return Ended(commit, True, resumed, sum(receipt.rows_in for receipt in receipts.values()) - earlier)
 
     def _score(self, plan: Plan, receipts: dict[int, Receipt]) -> None:
         keeper = PaceKeeper(plan.shards, list(receipts.values()))

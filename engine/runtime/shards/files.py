@@ -30,7 +30,7 @@ from engine.runtime.io.formats import file_sink
 from engine.runtime.io.sink import STATE, FileSink, Join
 from engine.runtime.rejects import Rejects, rejects_path
 from engine.runtime.shards.attempt import FileAttempt, PartMaker, attempt_names
-from engine.runtime.shards.plan import Commit, Committed, Plan, Receipt
+from engine.runtime.shards.plan import Commit, Committed, Plan, Receipt, told
 from engine.runtime.shards.rejected import RejectedFile
 from engine.runtime.store import Store
 from engine.runtime.store.disk import DiskStore
@@ -325,8 +325,7 @@ class FilesState:
 
 
 def _sources(plan: Plan) -> tuple[str, ...]:
-    found = (f"{piece.file} {piece.size} {piece.stamp}" for shard in plan.shards for piece in shard.pieces)
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(told(piece) for shard in plan.shards for piece in shard.pieces))
 
 
 def _decoded(data: bytes, kind: Any, where: str) -> Any:

@@ -148,6 +148,11 @@ class Commit(msgspec.Struct, frozen=True, omit_defaults=True):
     rejects: str = ""
 
 
+def told(piece: Piece) -> str:
+    """The file of a piece as it was, as a commit notes it."""
+    return f"{piece.file} {piece.size} {piece.stamp}"
+
+
 def piece_bytes(piece: Piece) -> int:
     """About how many bytes a piece reads: all of a file, where it says nothing finer."""
     if piece.of == "bytes":

@@ -137,8 +137,8 @@ def run_stage(
     if isinstance(point, FilterPoint):
         refused = interpret(point.reads, leaves, rows)
         return {
-            reason: _plain(Column(reason, Kind.BOOLEAN), holds)
-            for (reason, _), holds in zip(point.conditions, refused, strict=True)
+            found.reason: _plain(Column(found.reason, Kind.BOOLEAN), holds)
+            for found, holds in zip(point.conditions, refused, strict=True)
         }
     if isinstance(point, ComputePoint):
         given = {name: before[name].values for name, _ in point.inputs}

@@ -24,7 +24,7 @@ from engine.runtime.io.postgres.rejected import (
 )
 from engine.runtime.io.postgres.session import Session, WriteError, connect
 from engine.runtime.io.postgres.staging import Staging
-from engine.runtime.shards.plan import Commit, Committed, Plan, Receipt
+from engine.runtime.shards.plan import Commit, Committed, Plan, Receipt, told
 from engine.runtime.store import BusyError
 from engine.sink import Mode
 
@@ -165,7 +165,7 @@ class TableState:
             mode=self._mode,
             identity=plan.identity,
             files=(Committed(str(records.target), rows, size),),
-            sources=tuple(dict.fromkeys(f"{piece.file} {piece.size} {piece.stamp}" for piece in pieces)),
+            sources=tuple(dict.fromkeys(told(piece) for piece in pieces)),
             rejects=str(self._rejects_of(records.target)) if any(r.rejected for r in ordered) else "",
             summary=dict(summary),
         )
