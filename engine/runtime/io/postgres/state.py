@@ -52,6 +52,7 @@ class TableState:
         self._table = table
         self._mode = mode
         self._rejects = rejects
+        self._driven: set[str] = set()
 
     def commits(self) -> Sequence[Commit]:
         with self._records() as (_, records):
@@ -81,10 +82,12 @@ class TableState:
     def lock(self, run_id: str) -> Iterator[None]:
         with self._connect(autocommit=True) as session:
             target = tables.resolve(session, self._table)
-            key = tables.lock_key(str(target), run_id)
-            if not session.value(f"SELECT pg_try_advisory_lock({key})"):
-                raise BusyError(f"{self._where}: another process works on run {run_id}")
-            yield
+            self._drive(session, target, run_id, "pg_try_advisory_lock")
+            self._driven.add(run_id)
+            try:
+                yield
+            finally:
+                self._driven.remove(run_id)
 
     def clean(self, run_id: str, receipts: Mapping[int, Receipt]) -> None:
         """Nothing is left behind: the server undoes what a transaction didn't commit."""
@@ -135,6 +138,8 @@ class TableState:
 
     def discard(self, run_id: str) -> None:
         with self._records() as (session, records):
+            if run_id not in self._driven:  # whoever drives it must not lose it
+                self._drive(session, records.target, run_id, "pg_try_advisory_xact_lock")
             tables.hold(session, str(records.target))
             staging = Staging(records.target, run_id)
             staging.seize(session)
@@ -193,6 +198,10 @@ class TableState:
             keep_rejected(session, staging.rejects, rejects, rejected, plan.run_id)
         else:
             session.run(f"DROP TABLE {staging.rejects.sql}")
+
+    def _drive(self, session: Session, target: Table, run_id: str, function: str) -> None:
+        if not session.value(f"SELECT {function}({tables.lock_key(str(target), run_id)})"):
+            raise BusyError(f"{self._where}: another process works on run {run_id}")
 
     def _rejects_of(self, target: Table) -> Table:
         return self._rejects if self._rejects.schema is not None else target.beside(self._rejects.name)
