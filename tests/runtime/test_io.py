@@ -352,9 +352,10 @@ def test_mistakes_in_a_sink() -> None:
     with pytest.raises(ConfigError) as caught:
         open_sink({"path": "x.csv", "mode": "replce"})
     assert str(caught.value) == (
-        "sink.mode: 'mode' of 'csv' must be one of 'error', 'replace', not 'replce'."
+        "sink.mode: 'mode' of 'csv' must be one of 'error', 'append', 'replace', not 'replce'."
         " Did you mean 'replace'?\n"
-        "  options: path: str (required), mode: 'error' | 'replace' = 'error', delimiter: str = ','\n"
+        "  options: path: str (required), mode: 'error' | 'append' | 'replace' = 'error',"
+        " delimiter: str = ','\n"
         "  set by: the call        sink built in: plugins/sinks/csv.py"
     )
     with pytest.raises(DataError, match=r"no format has the extension '\.xlsx'"):

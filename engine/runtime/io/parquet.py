@@ -18,7 +18,7 @@ from engine.runtime.io.piece import Piece
 from engine.runtime.io.storage import StoredFile
 
 _BUFFER = 1 << 20
-_GROUP_ROWS = 1 << 17
+_GROUP_ROWS = 1 << 18
 _ENCODED_ROWS = 1 << 14
 """Values that are encoded at a time; with the thousand of the default, what is done for each time counts."""
 

@@ -275,6 +275,11 @@ class FilesState:
     def _joined(self, run_id: str, ordered: Sequence[Receipt], schema: pa.Schema) -> list[Committed]:
         assert self._join is not None
         rows = sum(receipt.rows_out for receipt in ordered)
+        if len(ordered) == 1:
+            (receipt,) = ordered
+            written = attempt_names(receipt.attempt, self._extension)[0]
+            self._store.publish(f"{self._run(run_id)}/attempts/{written}", self._whole(run_id))
+            return [Committed(self._name, rows, receipt.size, receipt.digest)]
         with ExitStack() as stack, self._store.scratch(self._whole(run_id)) as scratch:
             parts = [
                 stack.enter_context(self._store.local(f"{self._run(run_id)}/attempts/{name}"))

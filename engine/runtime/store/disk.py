@@ -76,7 +76,7 @@ class DiskStore:
         found = {}
         for name in self.names(folder):
             if not name.startswith("_") and not (self.root / folder / name).is_dir():
-                data = self.read(f"{folder}/{name}")
+                data = self.read(str(Path(folder, name)))
                 if data is not None:
                     found[name] = data
         return found
@@ -132,9 +132,12 @@ class DiskStore:
     def remove(self, name: str) -> None:
         path = self.root / name
         with writing(path):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
+            while path.is_dir() and not path.is_symlink():
+                try:
+                    shutil.rmtree(path)
+                except FileNotFoundError:  # another removes it, too
+                    continue
+            with suppress(NotADirectoryError):
                 path.unlink(missing_ok=True)
 
     @contextmanager
@@ -191,14 +194,23 @@ def _link(path: Path, target: Path) -> bool:
         target.hardlink_to(path)
     except FileExistsError:
         return False
+    except FileNotFoundError:
+        raise
     except OSError:
-        # a file system without links: to create the name decides who is first
-        with suppress(FileExistsError):
-            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-            beside = target.with_name(f"_{target.name}.{uuid.uuid4().hex[:12]}.tmp")
-            shutil.copyfile(path, beside)
-            sync(beside)
-            beside.replace(target)
-            return True
+        return _claim(path, target)
+    return True
+
+
+def _claim(path: Path, target: Path) -> bool:
+    """As `_link` where a file system has no links: to create the name, empty for a moment, decides."""
+    beside = target.with_name(f"_{target.name}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        shutil.copyfile(path, beside)
+        sync(beside)
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        beside.replace(target)
+    except FileExistsError:
         return False
+    finally:
+        beside.unlink(missing_ok=True)
     return True
