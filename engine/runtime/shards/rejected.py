@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.runtime.io.files import reading
-from engine.runtime.shards.attempt import PartMaker, attempt_names
+from engine.runtime.io.output import PartMaker
+from engine.runtime.shards.attempt import attempt_names
 from engine.runtime.shards.plan import Plan, Receipt, Shard
 from engine.runtime.store import Store
 
