@@ -155,6 +155,7 @@ def reading(address: Address, where: str) -> Iterator[Session]:
     """A connection for a block: all that it reads is one state of the database."""
     with _connected(address, where, ServerError, autocommit=False) as session:
         session.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        session.run(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
         yield session
 
 
