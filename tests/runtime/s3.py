@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIATESTING", "AWS_SECRET_ACCESS_KEY": "secret-of-the-tests"}
 """Variables of the environment that the server takes; it takes any."""
@@ -37,6 +38,11 @@ class S3Server:
         self.ask("PUT", name)
         return name
 
+    def put(self, bucket: str, key: str, data: bytes) -> str:
+        """The URL of an object that is put there, for anybody to read."""
+        self.ask("PUT", f"{bucket}/{quote(key)}", data)
+        return f"s3://{bucket}/{key}"
+
     def uploads(self, bucket: str) -> int:
         """Uploads in parts that were begun and neither ended nor given up."""
         return len(re.findall(b"<UploadId>", self.ask("GET", f"{bucket}?uploads")))
@@ -47,6 +53,9 @@ class S3Server:
         request.add_header(
             "Authorization", "AWS4-HMAC-SHA256 Credential=any/20250101/us-east-1/s3/aws4_request"
         )
+        if data is not None:
+            request.add_header("Content-Type", "application/octet-stream")
+            request.add_header("x-amz-acl", "public-read")
         with urllib.request.urlopen(request) as answer:
             return bytes(answer.read())
 

@@ -34,6 +34,8 @@ def check_apart(source: Source, sink: Path | str, rejects: Path) -> None:
     ):
         real = _real(path)
         for read in (source.path, *source.files()):
+            if not isinstance(read, Path):
+                continue
             if real == _real(read):
                 raise DataError(f"{path}: {what} is what the batch reads; {remedy}")
             if _real(read).is_relative_to(real):
