@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -69,8 +69,8 @@ def find_files(
         _refuse_odd(path)
         return wanted or format_of(path, formats), (path,)
     found: dict[str, list[Path]] = {}
-    with reading(path):
-        for item in sorted(path.iterdir()):
+    for item in _listed(path):
+        with reading(item):
             kind = formats.get(item.suffix.lower())
             if kind and item.is_file() and not item.name.startswith(("_", ".")):
                 found.setdefault(kind, []).append(item)
@@ -86,6 +86,14 @@ def find_files(
     for file in files:
         _refuse_odd(file)
     return kind, tuple(files)
+
+
+def _listed(folder: Path) -> Iterable[Path]:
+    """The files of a folder: of the output of a batch, those that are committed."""
+    from engine.runtime.shards.committed import committed_files, is_unfinished
+
+    with reading(folder):
+        return committed_files(folder) or sorted(i for i in folder.iterdir() if not is_unfinished(i))
 
 
 @contextmanager
