@@ -39,6 +39,15 @@ def beside(address: Address, name: str) -> Address:
     return f"{address.rstrip('/').rpartition('/')[0]}/{name}"
 
 
+def inside(folder: Address, name: str) -> Address:
+    """What has a name in a folder.
+
+    >>> inside("s3://lake/scores", "part.csv")
+    's3://lake/scores/part.csv'
+    """
+    return folder / name if isinstance(folder, Path) else f"{folder.rstrip('/')}/{name}"
+
+
 def file_ending(address: Address) -> str:
     """The ending, with that of a compressed file's content; empty if there is none.
 
