@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["Config", "EngineError", "Pipeline", "build", "compose", "fit", "from_sklearn", "load"]
+__all__ = [
+    "Config",
+    "EngineError",
+    "Pipeline",
+    "build",
+    "committed_files",
+    "compose",
+    "fit",
+    "from_sklearn",
+    "load",
+]
 
 if TYPE_CHECKING:
     from engine.api import build, fit, load
@@ -24,12 +34,14 @@ if TYPE_CHECKING:
     from engine.convert_sklearn import from_sklearn
     from engine.errors import EngineError
     from engine.pipeline import Pipeline
+    from engine.runtime.shards.committed import committed_files
 
 _WHERE = {
     "Config": "engine.config.config",
     "EngineError": "engine.errors",
     "Pipeline": "engine.pipeline",
     "build": "engine.api",
+    "committed_files": "engine.runtime.shards.committed",
     "compose": "engine.config.compose",
     "fit": "engine.api",
     "from_sklearn": "engine.convert_sklearn",

@@ -55,7 +55,7 @@ class Source(Protocol):
     Attributes
     ----------
     path : Path or str
-        What messages call it: a path, or a URL.
+        What messages call it: a path or a URL, or other text where it reads no files.
     schema : pyarrow.Schema
         All columns there.
     text : bool

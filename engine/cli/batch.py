@@ -24,13 +24,18 @@ _SHOWN = ("0.05", "0.5", "0.95")
 
 def run(arguments: Arguments) -> int:
     """Score every row of a source."""
+    with stoppable():
+        return _run(arguments)
+
+
+def _run(arguments: Arguments) -> int:
     opened = open_pipeline(arguments)
     config = opened.config
     registry = registry_for(config)
     options = bind_run(config, registry)
     pipeline = opened.ready()
     source, sink = open_both(config["source"], config["sink"], registry, config.set_by)
-    with stoppable(), pacing("batch") as progress:
+    with pacing("batch") as progress:
         summary = run_batch(
             pipeline,
             source,

@@ -17,6 +17,7 @@ import pyarrow.csv as pacsv
 import pyarrow.types as pt
 
 from engine.errors import DataError, listing
+from engine.runtime.io.compressed import TextOutput
 from engine.runtime.io.csv_text import BLOCK, behind_header, count_lines, ends_closed, fault, fault_in
 from engine.runtime.io.files import reading, reason, writing
 from engine.runtime.io.lines import CUT, Block, cut_bytes, open_for, read_lines
@@ -186,8 +187,9 @@ class CsvPart:
         self._file = file
         options = pacsv.WriteOptions(delimiter=delimiter)
         with writing(file):
+            self._output = TextOutput(file)
             self._writer = pacsv.CSVWriter(
-                file, printable(schema.empty_table()).schema, write_options=options
+                self._output.stream, printable(schema.empty_table()).schema, write_options=options
             )
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -199,10 +201,14 @@ class CsvPart:
         """Write what is left."""
         with writing(self._file):
             self._writer.close()
+            self._output.close()
 
     def abandon(self) -> None:
         """Let the file go, whatever state it is in."""
-        self._writer.close()
+        try:
+            self._writer.close()
+        finally:
+            self._output.close()
 
 
 def check_columns(schema: pa.Schema) -> None:

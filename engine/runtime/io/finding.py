@@ -9,10 +9,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from engine.errors import DataError, listing
+from engine.runtime.io.address import inside
 from engine.runtime.io.partitions import Keys, is_key, keys_of
+from engine.runtime.io.sink import STATE
 from engine.runtime.io.storage import COMPRESSED, Found, Storage, StoredFile
 from engine.source import Address
 
+_PART = re.compile(r"part-\d{5,}-[0-9a-f]{12}\.")
 _MAGIC = re.compile(r"[*?\[]")
 
 
@@ -67,6 +70,8 @@ def find(
         raise DataError(f"{address}: no such file or folder{storage.near(address)}")
     there = list(_matches(address, storage) if is_pattern else storage.walk(address, is_key, None))
     seen = [item for item in there if is_pattern or not _is_hidden(item.parts[-1])]
+    if not is_pattern:
+        seen = _of_output(address, storage, seen)
     by_format: dict[str, list[Found]] = {}
     for item in seen:
         format = formats.get(ending_of(item.parts[-1], formats))
@@ -90,6 +95,22 @@ def find(
         if file.size == 0:
             raise DataError(f"{file}: the file is empty (0 bytes)")
     return DataFiles(format, files, keys_of(address, [item.parts for item in chosen]))
+
+
+def _of_output(folder: Address, storage: Storage, files: list[Found]) -> list[Found]:
+    """Of a folder that a batch writes to, what its last commit names, in that order; of others all."""
+    from engine.runtime.shards.committed import last_commit
+
+    commit = last_commit(folder, storage)
+    if commit is None:
+        # parts of a run that isn't committed yet
+        begun = storage.kind(inside(folder, STATE)) == "folder"
+        return [item for item in files if not (begun and _PART.match(item.parts[-1]))]
+    by_name = {item.parts[-1]: item for item in files}
+    gone = [file.name for file in commit.files if file.name not in by_name]
+    if gone:
+        raise DataError(f"{folder}: gone, of what run {commit.run_id} wrote: {listing(gone, 3)}")
+    return [by_name[file.name] for file in commit.files]
 
 
 def ending_of(name: str, formats: Mapping[str, object]) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from types import TracebackType
 
 import msgspec
@@ -14,19 +12,22 @@ import pyarrow as pa
 
 from engine.failpoint import reach
 from engine.runtime.io.durable import begin_writing_out
-from engine.runtime.io.files import reading
+from engine.runtime.io.files import SinkError, writing
 from engine.runtime.io.ipc import IpcPart
-from engine.runtime.io.sink import Part
+from engine.runtime.io.output import Part, PartMaker
 from engine.runtime.shards.plan import Receipt
 from engine.runtime.store import Scratch, Store
-
-PartMaker = Callable[[Path, pa.Schema], Part]
-"""``part(file, schema)`` starts a file."""
 
 
 def attempt_names(attempt: str, extension: str) -> tuple[str, str]:
     """The files of an attempt: of its output, and of its rejected rows (there only if there are any)."""
     return f"{attempt}{extension}", f"{attempt}.rejected.arrow"
+
+
+def digest_of(path: Path) -> str:
+    """The sha256 of a file, as a receipt has it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class FileAttempt:
@@ -97,9 +98,8 @@ class FileAttempt:
         self._end(self._scratch, self._part)
         reach("attempt.written")
         path = self._scratch.path
-        with reading(path), path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            size = file.tell()
+        with writing(path):
+            size, digest = path.stat().st_size, digest_of(path)
         receipt = msgspec.structs.replace(receipt, attempt=self._attempt, size=size, digest=digest)
         if self._rejects is not None:
             self._rejects[0].keep()
@@ -111,7 +111,7 @@ class FileAttempt:
             return receipt
         first = self._store.read(name)
         if first is None:
-            raise FileNotFoundError(self._store.shown(name))
+            raise SinkError(f"{self._store.shown(name)}: somebody removed it meanwhile")
         for written in self._names:
             self._store.remove(f"{self._run}/attempts/{written}")
         return msgspec.json.decode(first, type=Receipt)

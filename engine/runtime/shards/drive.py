@@ -16,7 +16,7 @@ from engine.runtime.shards.heartbeat import beating
 from engine.runtime.shards.identity import changes
 from engine.runtime.shards.job import Job
 from engine.runtime.shards.pace import Pace, PaceKeeper
-from engine.runtime.shards.plan import Commit, Plan, Receipt, Sample
+from engine.runtime.shards.plan import Commit, Plan, Receipt, Sample, ended
 from engine.runtime.shards.score import Failure, Outcome
 from engine.runtime.shards.sink import RunState, ShardedSink
 from engine.runtime.shards.spread import merge
@@ -103,12 +103,15 @@ class Driver:
             return found
         run_id = self.plan.run_id
         try:
-            with self.state.lock(run_id):
-                return self._under_lock()
+            with self.state.lock(run_id) as alone:
+                # what another process did between the first look and the lock
+                return self.look() or self._under_lock(alone)
         except BusyError:
             raise UnfinishedError(
-                f"{self.sink.path}: another process is at work on this run ({run_id})"
+                f"{self.sink.path}: another process is at work there; try again when it has ended"
             ) from None
+        except SinkError as error:
+            raise UnfinishedError(f"{error}; the same command continues the run") from None
 
     def look(self) -> Ended | None:
         """See what is there, and refuse what `run` would refuse; what was ended before, if it was this run.
@@ -131,9 +134,14 @@ class Driver:
             resumable = [plan for plan in plans.values() if plan is not None and plan.resumable]
             if resumable:
                 raise ConfigError([self._other_run(resumable[0])])
-        if run_id not in unfinished:
+        if run_id not in unfinished or self.resume == "never":
             self.sink.check()
             check_rejects(self.job.rejects, self.sink)
+        elif commits and self.sink.mode == "error":
+            raise DataError(
+                f"{self.sink.path}: run {commits[-1].run_id} is committed there, and this one was begun to go "
+                "beside it or in its place; to add to it: sink.mode=append; to replace it: sink.mode=replace"
+            )
         return None
 
     def _other_run(self, plan: Plan) -> Mistake:
@@ -154,7 +162,7 @@ class Driver:
             message = f"{self.sink.path}: run {plan.run_id} is unfinished there, and this is another"
         return Mistake("resume", message, (*notes, "to begin one: resume=auto"))
 
-    def _under_lock(self) -> Ended:
+    def _under_lock(self, alone: bool) -> Ended:
         run_id = self.plan.run_id
         for other in self.state.unfinished():
             # those that stand in the way were refused above
@@ -163,7 +171,8 @@ class Driver:
         self.state.begin(self.plan)
         plan = self.state.plan(run_id) or self.plan
         receipts = dict(self.state.receipts(run_id))
-        self.state.clean(run_id, receipts)
+        if alone:
+            self.state.clean(run_id, receipts)
         resumed, earlier = len(receipts), sum(receipt.rows_in for receipt in receipts.values())
         started = time.time()
         try:
@@ -173,8 +182,12 @@ class Driver:
         except RefusedError:
             self.state.discard(run_id)  # the same would be refused again
             raise
-        except SinkError as error:
-            raise UnfinishedError(f"{error}; the same command continues the run") from None
+        except DataError:
+            # where nothing tells drivers of one another, one that ended took away what this one worked on
+            theirs = None if alone else ended(plan, self.state.commits())
+            if theirs is None:
+                raise
+            return Ended(theirs, False, 0)
         return Ended(commit, True, resumed, sum(receipt.rows_in for receipt in receipts.values()) - earlier)
 
     def _score(self, plan: Plan, receipts: dict[int, Receipt]) -> None:

@@ -17,8 +17,9 @@ comes next, if need be.
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -26,40 +27,20 @@ import pyarrow as pa
 
 from engine.errors import DataError
 from engine.failpoint import reach
-from engine.runtime.io.formats import file_sink
-from engine.runtime.io.sink import STATE, FileSink, Join
-from engine.runtime.rejects import Rejects, rejects_path
-from engine.runtime.shards.attempt import FileAttempt, PartMaker, attempt_names
-from engine.runtime.shards.plan import Commit, Committed, Plan, Receipt, told
+from engine.runtime.io.files import SinkError
+from engine.runtime.io.output import Join, PartMaker
+from engine.runtime.io.sink import STATE
+from engine.runtime.shards.attempt import FileAttempt, attempt_names, digest_of
+from engine.runtime.shards.plan import Commit, Committed, Plan, Receipt, ended, told
 from engine.runtime.shards.rejected import RejectedFile
 from engine.runtime.store import Store
-from engine.runtime.store.disk import DiskStore
 from engine.sink import Mode
 
 _RUN = re.compile(r"[0-9a-f]{12}")
 _STATELESS = re.compile(r"part-\d{5}\.")
-
-
-def state_of(sink: FileSink, rejects: Rejects) -> FilesState | None:
-    """The runs of a sink; None: one file of a format whose files can't be joined."""
-    if sink.join is None and not sink.is_folder:
-        return None
-    path = sink.path.absolute()
-    refused = rejects_path(rejects, sink).absolute()
-    return FilesState(
-        DiskStore(path.parent),
-        path.name,
-        sink.extension,
-        sink.part,
-        None if sink.is_folder else sink.join,
-        sink.mode,
-        RejectedFile(
-            DiskStore(refused.parent),
-            refused.name,
-            file_sink(refused, "replace").part,
-            each=sink.mode == "append" and rejects.path is None,
-        ),
-    )
+_LAST = ("summary.json", "plan.json")
+"""What is left when a run is tidied: the second goes last."""
+_WHOLE = "whole-"
 
 
 class FilesState:
@@ -108,7 +89,7 @@ class FilesState:
         if not every:
             return ()
         last = every[-1]
-        self._roll_forward(last)
+        self._roll_forward(every)
         gone = self._gone(last)
         if len(gone) == len(last.files):
             return ()
@@ -135,12 +116,13 @@ class FilesState:
         return [file.name for file in commit.files if file.name not in there]
 
     def unfinished(self) -> Sequence[str]:
-        done = {commit.run_id for commit in self._all_commits()}
-        return [
-            name
-            for name in self._store.names(self._base)
-            if _RUN.fullmatch(name) and name not in done and self._store.size(self._plan(name)) is not None
-        ]
+        every = self._all_commits()
+        return [plan.run_id for plan in self._begun() if ended(plan, every) is None]
+
+    def _begun(self) -> list[Plan]:
+        """The plans that lie there: of unfinished runs, and of those that are committed and not yet tidied."""
+        runs = [name for name in self._store.names(self._base) if _RUN.fullmatch(name)]
+        return [plan for plan in map(self.plan, runs) if plan is not None]
 
     def plan(self, run_id: str) -> Plan | None:
         data = self._store.read(self._plan(run_id))
@@ -155,22 +137,32 @@ class FilesState:
     # -- a run
 
     def begin(self, plan: Plan) -> None:
+        if self._store.size(self._plan(plan.run_id)) is not None:
+            return
+        self._clear(plan.run_id)  # what it left behind when it was ended earlier
+        every = self._all_commits()
+        plan = msgspec.structs.replace(plan, after=every[-1].number if every else 0)
         self._store.create(self._plan(plan.run_id), msgspec.json.encode(plan))
         reach("run.planned")
 
     @contextmanager
-    def lock(self, run_id: str) -> Iterator[None]:
-        with self._store.lock(f"{self._run(run_id)}/lock"):
-            yield
+    def lock(self, run_id: str) -> Iterator[bool]:
+        with self._store.lock(f"{self._base}/lock"):
+            yield True
 
     def clean(self, run_id: str, receipts: Mapping[int, Receipt]) -> None:
-        folder = f"{self._run(run_id)}/attempts"
+        run = self._run(run_id)
         kept = {
             name for receipt in receipts.values() for name in attempt_names(receipt.attempt, self._extension)
         }
-        for name in self._store.names(folder):
+        for name in self._store.names(f"{run}/attempts"):
             if name not in kept:
-                self._store.remove(f"{folder}/{name}")
+                self._store.remove(f"{run}/attempts/{name}")
+        for folder in (run, f"{run}/receipts"):
+            for name in self._store.names(folder):
+                if name.startswith(("_", _WHOLE)):
+                    self._store.remove(f"{folder}/{name}")
+        self._rejected.clean(run_id)
 
     def attempt(self, run_id: str, shard: int, schema: pa.Schema, rejected: pa.Schema) -> FileAttempt:
         return FileAttempt(
@@ -181,18 +173,26 @@ class FilesState:
         self._store.write(f"{self._run(run_id)}/heartbeat.json", msgspec.json.encode(beat))
 
     def discard(self, run_id: str) -> None:
+        self._clear(run_id)
+        self._store.remove(self._run(run_id))
+
+    def _clear(self, run_id: str) -> None:
+        """Remove all that a run wrote, but for its plan."""
         if not self._join:
             for name in self._store.names(self._name):
                 if name.startswith("part-") and f"-{run_id}." in name:
                     self._store.remove(f"{self._name}/{name}")
-        self._store.remove(self._run(run_id))
-        self._remove_if_empty()
+        for name in self._store.names(self._run(run_id)):
+            if name not in _LAST:
+                self._store.remove(f"{self._run(run_id)}/{name}")
+        self._rejected.clean(run_id)
 
     def finish(self, run_id: str) -> None:
         run = self._run(run_id)
         for name in self._store.names(run):
-            if name not in ("summary.json", "plan.json"):
+            if name not in _LAST:
                 self._store.remove(f"{run}/{name}")
+                reach("finish.removed")
         self._store.remove(self._plan(run_id))  # last: without it nobody looks here again
 
     # -- the commit
@@ -206,38 +206,65 @@ class FilesState:
         summary: Mapping[str, Any],
     ) -> Commit:
         ordered = [receipts[shard.index] for shard in plan.shards]
-        self._check_free()
+        self._check_free(plan)
+        self._check_written(plan.run_id, ordered)
         refused = self._rejected.publish(self._store, self._run(plan.run_id), plan, ordered, rejected)
         reach("commit.rejects")
-        files = (
-            self._joined(plan.run_id, ordered, schema) if self._join else self._parts(plan.run_id, ordered)
-        )
+        whole = ""
+        if self._join:
+            whole = f"{_WHOLE}{uuid.uuid4().hex[:12]}{self._extension}"
+            files = self._joined(f"{self._run(plan.run_id)}/{whole}", plan.run_id, ordered, schema)
+        else:
+            files = self._parts(plan.run_id, ordered)
         self._store.write(f"{self._run(plan.run_id)}/summary.json", msgspec.json.encode(summary))
         reach("commit.files")
-        commit = self._committed(plan, files, summary, refused)
+        commit = self._committed(plan, files, summary, refused, whole)
         reach("commit.made")
-        self._roll_forward(commit)
+        self._roll_forward(self._all_commits())
         return commit
 
-    def _check_free(self) -> None:
-        """See that nobody else wrote the file meanwhile."""
-        if self._join and self._mode == "error" and self._store.size(self._name) is not None:
-            shown = self._store.shown(self._name)
+    def _check_free(self, plan: Plan) -> None:
+        """See that nobody else wrote an output meanwhile."""
+        if self._mode != "error":
+            return
+        shown = self._store.shown(self._name)
+        every = self._all_commits()
+        if every and ended(plan, every) is None and not self._gone(every[-1]):
+            raise DataError(
+                f"{shown}: the output of run {every[-1].run_id} is there; to replace it: sink.mode=replace"
+            )
+        if self._join and not every and self._store.size(self._name) is not None:
             raise DataError(f"{shown}: somebody wrote this file meanwhile; to replace it: sink.mode=replace")
 
+    def _check_written(self, run_id: str, receipts: Sequence[Receipt]) -> None:
+        """Hold what shards wrote against their receipts; a receipt that is wrong goes, so that it is redone.
+
+        Raises
+        ------
+        SinkError
+        """
+        run = self._run(run_id)
+        for receipt in receipts:
+            name = f"{run}/attempts/{attempt_names(receipt.attempt, self._extension)[0]}"
+            with self._store.local(name) as path, suppress(FileNotFoundError):
+                if (path.stat().st_size, digest_of(path)) == (receipt.size, receipt.digest):
+                    continue
+            self._store.remove(f"{run}/receipts/{receipt.shard:05d}.json")
+            raise SinkError(f"{self._store.shown(name)}: gone, or no longer what shard {receipt.shard} wrote")
+
     def _committed(
-        self, plan: Plan, files: Sequence[Committed], summary: Mapping[str, Any], refused: str
+        self, plan: Plan, files: Sequence[Committed], summary: Mapping[str, Any], refused: str, whole: str
     ) -> Commit:
         """The commit, under the number that follows those that are there."""
         while True:
             every = self._all_commits()
-            mine = next((commit for commit in every if commit.run_id == plan.run_id), None)
-            if mine is not None and every[-1] is mine and not self._lost(mine):
+            mine = ended(plan, every)
+            if mine is not None:
                 return mine
             last = every[-1] if every else None
             earlier: tuple[Committed, ...] = ()
-            if last is not None and self._mode == "append":
-                earlier = tuple(file for file in last.files if file not in files)
+            if last is not None and self._mode == "append" and not self._gone(last):
+                earlier = last.files
             number = 1 if last is None else last.number + 1
             commit = Commit(
                 number,
@@ -248,17 +275,10 @@ class FilesState:
                 _sources(plan),
                 dict(summary),
                 refused,
+                whole,
             )
             if self._store.create(f"{self._base}/commits/{number:08d}.json", msgspec.json.encode(commit)):
                 return commit
-
-    def _lost(self, commit: Commit) -> bool:
-        """Whether an output was removed after its commit, and is written anew."""
-        return (
-            self._join is not None
-            and self._store.size(self._whole(commit.run_id)) is not None
-            and bool(self._gone(commit))
-        )
 
     def _parts(self, run_id: str, ordered: Sequence[Receipt]) -> list[Committed]:
         # a part without rows is left out, unless nothing else would tell the columns
@@ -272,40 +292,47 @@ class FilesState:
             reach("commit.part")
         return files
 
-    def _joined(self, run_id: str, ordered: Sequence[Receipt], schema: pa.Schema) -> list[Committed]:
+    def _joined(
+        self, whole: str, run_id: str, ordered: Sequence[Receipt], schema: pa.Schema
+    ) -> list[Committed]:
         assert self._join is not None
         rows = sum(receipt.rows_out for receipt in ordered)
-        if len(ordered) == 1:
-            (receipt,) = ordered
-            written = attempt_names(receipt.attempt, self._extension)[0]
-            self._store.publish(f"{self._run(run_id)}/attempts/{written}", self._whole(run_id))
-            return [Committed(self._name, rows, receipt.size, receipt.digest)]
-        with ExitStack() as stack, self._store.scratch(self._whole(run_id)) as scratch:
+from engine.runtime.io.files import SinkError
+from engine.runtime.io.output import Join, PartMaker
+from engine.runtime.io.sink import STATE
+from engine.runtime.shards.attempt import FileAttempt, attempt_names, digest_of
+from engine.runtime.shards.plan import Commit, Committed, Plan, Receipt, ended, told
             parts = [
                 stack.enter_context(self._store.local(f"{self._run(run_id)}/attempts/{name}"))
                 for name in (attempt_names(receipt.attempt, self._extension)[0] for receipt in ordered)
             ]
             self._join(parts, scratch.path, schema)
+            reach("commit.joined")
             size = scratch.path.stat().st_size
             scratch.keep()
         return [Committed(self._name, rows, size)]
 
-    def _roll_forward(self, commit: Commit) -> None:
-        """Do what is left to be done behind a commit."""
-        if self._store.size(self._plan(commit.run_id)) is None:
-            return
-        if self._join:
-            if self._store.size(self._whole(commit.run_id)) is not None:
-                self._store.rename(self._whole(commit.run_id), self._name)
-        elif commit.mode == "replace":
-            for name in self._replaced(commit):
-                self._store.remove(f"{self._name}/{name}")
-        self.finish(commit.run_id)
+    def _roll_forward(self, every: Sequence[Commit]) -> None:
+        """Do what is left to be done behind commits."""
+        last = every[-1]
+        for plan in self._begun():
+            commit = ended(plan, every)
+            if commit is None:
+                continue
+            whole = f"{self._run(plan.run_id)}/{commit.whole}"
+            if commit is last and commit.whole and self._store.size(whole) is not None:
+                self._store.rename(whole, self._name)
+                reach("commit.renamed")
+            if commit.mode == "replace" and not self._join:
+                for name in self._replaced(every):
+                    self._store.remove(f"{self._name}/{name}")
+                    reach("commit.replaced")
+            self.finish(plan.run_id)
 
-    def _replaced(self, commit: Commit) -> list[str]:
+    def _replaced(self, every: Sequence[Commit]) -> list[str]:
         """Files of earlier runs, and of batches that left no state."""
-        earlier = {file.name for other in self._all_commits() for file in other.files}
-        kept = {file.name for file in commit.files}
+        earlier = {file.name for commit in every for file in commit.files}
+        kept = {file.name for file in every[-1].files}
         there = set(self._store.names(self._name)) - kept
         return sorted(name for name in there if name in earlier or _STATELESS.match(name))
 
@@ -316,17 +343,6 @@ class FilesState:
 
     def _plan(self, run_id: str) -> str:
         return f"{self._run(run_id)}/plan.json"
-
-    def _whole(self, run_id: str) -> str:
-        return f"{self._run(run_id)}/whole{self._extension}"
-
-    def _remove_if_empty(self) -> None:
-        """Leave no folders behind where nothing was ever written."""
-        folders = [self._base, *([STATE] if self._join else [self._name])]
-        for folder in folders:
-            if self._store.names(folder):
-                return
-            self._store.remove(folder)
 
 
 def _sources(plan: Plan) -> tuple[str, ...]:

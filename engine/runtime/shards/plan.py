@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -45,6 +46,9 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     shards : tuple of Shard
     resumable : bool
         Whether what it reads can be read again.
+    after : int
+        The number of the last commit when it was begun: where an output was removed, or another took its
+        place, the same run is begun again.
     format : int
         Of this file.
     """
@@ -53,6 +57,7 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     identity: dict[str, Any]
     shards: tuple[Shard, ...]
     resumable: bool = True
+    after: int = 0
     format: int = 1
 
 
@@ -136,6 +141,8 @@ class Commit(msgspec.Struct, frozen=True, omit_defaults=True):
         What is printed of the run.
     rejects : str
         Where its rejected rows are, as people write it; empty: there are none.
+    whole : str
+        Of one file: in the folder of the run, what gets the file's name behind the commit.
     """
 
     number: int
@@ -146,6 +153,13 @@ class Commit(msgspec.Struct, frozen=True, omit_defaults=True):
     sources: tuple[str, ...] = ()
     summary: dict[str, Any] = {}
     rejects: str = ""
+    whole: str = ""
+
+
+def ended(plan: Plan, commits: Sequence[Commit]) -> Commit | None:
+    """The commit of a run that was begun; None: it is unfinished."""
+    mine = (commit for commit in commits if commit.run_id == plan.run_id and commit.number > plan.after)
+    return next(mine, None)
 
 
 def told(piece: Piece) -> str:

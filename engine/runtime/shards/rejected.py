@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engine.failpoint import reach
 from engine.runtime.io.files import reading
-from engine.runtime.shards.attempt import PartMaker, attempt_names
+from engine.runtime.io.output import PartMaker
+from engine.runtime.shards.attempt import attempt_names
 from engine.runtime.shards.plan import Plan, Receipt, Shard
 from engine.runtime.store import Store
 
@@ -67,8 +70,7 @@ class RejectedFile:
         if not any(receipt.rejected for receipt in receipts):
             self._store.remove(target)
             return ""
-        folder, _, name = target.rpartition("/")
-        whole = f"{folder}/_{name}.{plan.run_id}" if folder else f"_{name}.{plan.run_id}"
+        whole = f"{self._begun(plan.run_id)}{uuid.uuid4().hex[:12]}"
         with self._store.scratch(whole) as scratch:
             part = self._part(scratch.path, schema)
             try:
@@ -79,9 +81,20 @@ class RejectedFile:
                 with suppress(Exception):  # the file goes anyway
                     part.abandon()
                 raise
+            reach("rejects.written")
             scratch.keep()
         self._store.rename(whole, target)
         return self._store.shown(target)
+
+    def clean(self, run_id: str) -> None:
+        """Remove what was begun and not published."""
+        for name in self._store.names():
+            if name.startswith(self._begun(run_id)):
+                self._store.remove(name)
+
+    def _begun(self, run_id: str) -> str:
+        """How the names begin of files that aren't published."""
+        return f"_{self._name}.{run_id}."
 
 
 def _batches(store: Store, run: str, plan: Plan, receipts: Sequence[Receipt]) -> Iterator[pa.RecordBatch]:

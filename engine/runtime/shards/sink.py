@@ -87,8 +87,11 @@ class RunState(Attempts, Protocol):
         """Have a run's plan lie there; done already is done."""
         ...
 
-    def lock(self, run_id: str) -> AbstractContextManager[None]:
-        """Be the only driver of a run, where the sink can tell; else `engine.runtime.store.BusyError`."""
+    def lock(self, run_id: str) -> AbstractContextManager[bool]:
+        """Be the only driver of a run, or else `engine.runtime.store.BusyError`.
+
+        False: the sink can't tell; there may be others, and what they have begun must be let alone.
+        """
         ...
 
     def receipts(self, run_id: str) -> Mapping[int, Receipt]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from engine.failpoint import reach
 from engine.runtime.io.durable import sync
 from engine.runtime.io.files import reading, writing
 from engine.runtime.store import BusyError
@@ -47,6 +48,7 @@ class DiskStore:
             try:
                 beside.write_bytes(data)
                 sync(beside)
+                reach("store.linking")
                 made = _link(beside, path)
             finally:
                 beside.unlink(missing_ok=True)
@@ -147,13 +149,20 @@ class DiskStore:
         try:
             yield
         finally:
+            with suppress(OSError):  # what holds something stays
+                path.unlink()
+                for folder in path.parents[: len(path.relative_to(self.root).parts) - 1]:
+                    folder.rmdir()
             os.close(handle)
 
     def _locked(self, path: Path) -> int:
         while True:
             with writing(path):
                 self._make_folder(path.parent)
-                handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+                try:
+                    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+                except FileNotFoundError:
+                    continue  # who held it removed the folder
                 try:
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     if _is_same(handle, path):
