@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from types import TracebackType
 
 import msgspec

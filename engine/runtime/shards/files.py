@@ -120,7 +120,7 @@ class FilesState:
         return [plan.run_id for plan in self._begun() if ended(plan, every) is None]
 
     def _begun(self) -> list[Plan]:
-        """The plans that lie there: of unfinished runs, and of those that are committed and not yet tidied."""
+        """The plans that lie there: of unfinished runs, and of committed ones that aren't yet tidied."""
         runs = [name for name in self._store.names(self._base) if _RUN.fullmatch(name)]
         return [plan for plan in map(self.plan, runs) if plan is not None]
 
@@ -297,11 +297,12 @@ class FilesState:
     ) -> list[Committed]:
         assert self._join is not None
         rows = sum(receipt.rows_out for receipt in ordered)
-from engine.runtime.io.files import SinkError
-from engine.runtime.io.output import Join, PartMaker
-from engine.runtime.io.sink import STATE
-from engine.runtime.shards.attempt import FileAttempt, attempt_names, digest_of
-from engine.runtime.shards.plan import Commit, Committed, Plan, Receipt, ended, told
+        if len(ordered) == 1:
+            (receipt,) = ordered
+            written = attempt_names(receipt.attempt, self._extension)[0]
+            self._store.publish(f"{self._run(run_id)}/attempts/{written}", whole)
+            return [Committed(self._name, rows, receipt.size, receipt.digest)]
+        with ExitStack() as stack, self._store.scratch(whole) as scratch:
             parts = [
                 stack.enter_context(self._store.local(f"{self._run(run_id)}/attempts/{name}"))
                 for name in (attempt_names(receipt.attempt, self._extension)[0] for receipt in ordered)
