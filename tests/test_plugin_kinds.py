@@ -286,7 +286,8 @@ def test_mistakes_of_both_ends_at_once(
         "sink.mode: 'mode' of 'csv' must be one of 'error', 'append', 'replace', not 'replce'."
         " Did you mean 'replace'?\n"
         "  options: path: str (required), mode: 'error' | 'append' | 'replace' = 'error',"
-        " delimiter: str = ','\n"
+        " compression: 'gz' | 'zst' | None = null, delimiter: str = ',',"
+        " storage: dict[str, str | bool] = {}\n"
         "  set by: command line        sink built in: plugins/sinks/csv.py\n"
     )
 

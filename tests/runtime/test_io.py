@@ -357,7 +357,8 @@ def test_mistakes_in_a_sink() -> None:
         "sink.mode: 'mode' of 'csv' must be one of 'error', 'append', 'replace', not 'replce'."
         " Did you mean 'replace'?\n"
         "  options: path: str (required), mode: 'error' | 'append' | 'replace' = 'error',"
-        " delimiter: str = ','\n"
+        " compression: 'gz' | 'zst' | None = null, delimiter: str = ',',"
+        " storage: dict[str, str | bool] = {}\n"
         "  set by: the call        sink built in: plugins/sinks/csv.py"
     )
     with pytest.raises(DataError, match=r"no format has the extension '\.xlsx'"):
