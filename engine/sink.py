@@ -65,8 +65,8 @@ class Sink(Protocol):
 
     Attributes
     ----------
-    path : Path
-        What messages call it; rejected rows go beside it.
+    path : Path or str
+        What messages call it; text where it is no file; rejected rows go beside it.
     extension : str
         Of its files, with the dot; may be empty.
     mode : {"error", "append", "replace"}
@@ -77,7 +77,7 @@ class Sink(Protocol):
     """
 
     @property
-    def path(self) -> Path: ...
+    def path(self) -> Path | str: ...
     @property
     def extension(self) -> str: ...
     @property

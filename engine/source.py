@@ -21,7 +21,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import field
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, dataclass_transform, runtime_checkable
+from typing import (
+    TYPE_CHECKING,
+    ClassVar,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    dataclass_transform,
+    runtime_checkable,
+)
 
 from engine.declare import Plugin, declare
 from engine.errors import DataError
@@ -34,7 +42,10 @@ if TYPE_CHECKING:
 
     from engine.runtime.io.piece import Piece
 
-__all__ = ["PiecedSource", "Source", "SourcePart", "SourcePlugin", "option", "source"]
+Address: TypeAlias = "Path | str"
+"""A path of this machine, or a URL such as ``s3://bucket/rows.parquet``."""
+
+__all__ = ["Address", "PiecedSource", "Source", "SourcePart", "SourcePlugin", "option", "source"]
 
 
 class Source(Protocol):
@@ -42,8 +53,8 @@ class Source(Protocol):
 
     Attributes
     ----------
-    path : Path
-        What messages call it.
+    path : Path or str
+        What messages call it: a path or a URL, or other text where it reads no files.
     schema : pyarrow.Schema
         All columns there.
     text : bool
@@ -53,7 +64,7 @@ class Source(Protocol):
     """
 
     @property
-    def path(self) -> Path: ...
+    def path(self) -> Address: ...
     @property
     def schema(self) -> pa.Schema: ...
     @property
@@ -61,7 +72,7 @@ class Source(Protocol):
     @property
     def rows(self) -> int | None: ...
 
-    def files(self) -> tuple[Path, ...]:
+    def files(self) -> tuple[Address, ...]:
         """The files, in the order in which they are read; none where it reads no files."""
         ...
 

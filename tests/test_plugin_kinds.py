@@ -283,9 +283,10 @@ def test_mistakes_of_both_ends_at_once(
     assert capsys.readouterr().err == (
         "2 mistakes in the config:\n\n"
         "source.delimiter: expected one character, found 'no'\n  set by: command line\n\n"
-        "sink.mode: 'mode' of 'csv' must be one of 'error', 'replace', not 'replce'."
+        "sink.mode: 'mode' of 'csv' must be one of 'error', 'append', 'replace', not 'replce'."
         " Did you mean 'replace'?\n"
-        "  options: path: str (required), mode: 'error' | 'replace' = 'error', delimiter: str = ','\n"
+        "  options: path: str (required), mode: 'error' | 'append' | 'replace' = 'error',"
+        " delimiter: str = ','\n"
         "  set by: command line        sink built in: plugins/sinks/csv.py\n"
     )
 
@@ -407,7 +408,7 @@ def test_one_in_full(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["stages", "csv", "kind=sink"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("csv: sink, version 1, from plugins/sinks/csv.py (built in)\n")
-    assert "  mode       'error' | 'replace' = 'error'" in out
+    assert "  mode       'error' | 'append' | 'replace' = 'error'" in out
     assert main(["stages", "csv"]) == 2
     assert "there is a source of that name" in capsys.readouterr().err
     assert main(["stages", "kind=sauce"]) == 2

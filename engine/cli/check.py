@@ -68,7 +68,10 @@ def _checked(arguments: Arguments) -> Iterator[tuple[str, str]]:
 def _run(opened: Opened, options: RunOptions, source: Source | None, sink: Sink | None) -> str:
     sizes = options.sizes
     size = f"{sizes.batch_rows:,} rows" if sizes.batch_rows else "rows by the size of the source"
-    told = f"executor {options.executor}, batches of {size}, rejects.max {shown(options.rejects.max)}"
+    given = {key: value for key, value in vars(options.executor).items() if value is not None}
+    settings = "".join(f", {key} {value}" for key, value in given.items())
+    rejects = f"rejects.max {shown(options.rejects.max)}"
+    told = f"executor {options.executor.use}{settings}, batches of {size}, {rejects}"
     if source is None or sink is None or opened.pipeline is None:
         if sink is not None:
             sink.check()

@@ -79,8 +79,9 @@ def rejects_path(rejects: Rejects, sink: Sink) -> Path:
     """The file that refused rows go to: the one that was asked for, or one beside the sink."""
     # a sink of another format: rejects are the engine's own
     extension = sink.extension if sink.extension in FORMATS else ".csv"
-    name = f"{sink.path.stem if sink.path.suffix else sink.path.name}.rejects{extension}"
-    return Path(rejects.path) if rejects.path else sink.path.with_name(name)
+    path = Path(sink.path)
+    name = f"{path.stem if path.suffix else path.name}.rejects{extension}"
+    return Path(rejects.path) if rejects.path else path.with_name(name)
 
 
 def rejected_schema(columns: Iterable[str]) -> pa.Schema:
@@ -212,6 +213,8 @@ def check_rejects(rejects: Rejects, sink: Sink) -> None:
     ------
     DataError
     """
+    if isinstance(sink.path, str):
+        return  # no file: where its rejected rows go, its state looks at
     path = rejects_path(rejects, sink)
     if sink.mode == "append" and rejects.path is None:
         return  # each run has one of its own

@@ -24,7 +24,7 @@ class StandIn(Registry):
     ... class Nowhere(SinkPlugin):
     ...     '''Write nothing.'''
     >>> StandIn(Registry(), Nowhere).names("sink")
-    ['arrow', 'csv', 'jsonl', 'nowhere', 'parquet']
+    ['arrow', 'csv', 'jsonl', 'nowhere', 'parquet', 'postgres']
     """
 
     def __init__(self, registry: Registry, cls: type[Plugin]) -> None:

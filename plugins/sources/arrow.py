@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from engine.source import Source, SourcePart, SourcePlugin, option, source
 
 if TYPE_CHECKING:
+    from engine.runtime.io.formats import SourceFiles
     from engine.runtime.io.piece import Piece
 
 
@@ -19,19 +19,28 @@ class ArrowSource(SourcePlugin):
     Examples
     --------
     >>> ArrowSource(path="flights.arrow")
-    ArrowSource(path='flights.arrow')
+    ArrowSource(path='flights.arrow', storage={})
     """
 
     extensions = (".arrow", ".feather", ".arrows")
 
-    path: str = option(help="a file, or a folder of files")
+    path: str = option(help="a file, a folder of files, a pattern (data/2013-*.arrow), or a URL (s3://…)")
+    storage: dict[str, str | bool] = option(
+        {}, help="how a store is reached: endpoint, region, anonymous; keys come from the environment"
+    )
+
+    def check(self) -> Iterable[str]:
+        from engine.runtime.io.formats import storage_mistakes
+
+        return storage_mistakes(self.storage)
 
     def open(self) -> Source:
-        from engine.runtime.io.formats import arrow_source
-
-        return arrow_source(Path(self.path), self.extensions)
+        return self._files().open()
 
     def part(self, pieces: Sequence[Piece]) -> SourcePart:
-        from engine.runtime.io.formats import arrow_part
+        return self._files().part(pieces)
 
-        return arrow_part(Path(self.path), pieces)
+    def _files(self) -> SourceFiles:
+        from engine.runtime.io.formats import arrow_files
+
+        return arrow_files(self.path, self.extensions, self.storage)

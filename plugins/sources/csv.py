@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.source import Source, SourcePart, SourcePlugin, option, source
 
 if TYPE_CHECKING:
+    from engine.runtime.io.formats import SourceFiles
     from engine.runtime.io.piece import Piece
 
 
@@ -21,29 +21,32 @@ class CsvSource(SourcePlugin):
     Examples
     --------
     >>> CsvSource(path="flights.csv", delimiter=";")
-    CsvSource(path='flights.csv', delimiter=';', multiline=True)
+    CsvSource(path='flights.csv', delimiter=';', multiline=True, storage={})
     """
 
-    extensions = (".csv",)
+    extensions = (".csv", ".csv.gz", ".csv.zst")
 
-    path: str = option(help="a file, or a folder of files")
+    path: str = option(help="a file, a folder of files, a pattern (data/2013-*.csv), or a URL (s3://…)")
     delimiter: str = option(",", help="what parts the fields: one character, or tab")
-
     multiline: bool = option(
         True, help="fields may hold line breaks; false: they don't, and a file can be read in pieces"
     )
+    storage: dict[str, str | bool] = option(
+        {}, help="how a store is reached: endpoint, region, anonymous; keys come from the environment"
+    )
 
     def check(self) -> Iterable[str]:
-        from engine.runtime.io.formats import delimiter_mistakes
+        from engine.runtime.io.formats import delimiter_mistakes, storage_mistakes
 
-        return delimiter_mistakes(self.delimiter)
+        return (*delimiter_mistakes(self.delimiter), *storage_mistakes(self.storage))
 
     def open(self) -> Source:
-        from engine.runtime.io.formats import csv_source
-
-        return csv_source(Path(self.path), self.delimiter, self.extensions, self.multiline)
+        return self._files().open()
 
     def part(self, pieces: Sequence[Piece]) -> SourcePart:
-        from engine.runtime.io.formats import csv_part
+        return self._files().part(pieces)
 
-        return csv_part(Path(self.path), pieces, self.delimiter, self.multiline)
+    def _files(self) -> SourceFiles:
+        from engine.runtime.io.formats import csv_files
+
+        return csv_files(self.path, self.extensions, self.storage, self.delimiter, self.multiline)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from engine.source import Source, SourcePart, SourcePlugin, option, source
 
 if TYPE_CHECKING:
+    from engine.runtime.io.formats import SourceFiles
     from engine.runtime.io.piece import Piece
 
 
@@ -23,19 +23,28 @@ class JsonlSource(SourcePlugin):
     Examples
     --------
     >>> JsonlSource(path="flights.jsonl")
-    JsonlSource(path='flights.jsonl')
+    JsonlSource(path='flights.jsonl', storage={})
     """
 
-    extensions = (".jsonl", ".ndjson")
+    extensions = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz", ".jsonl.zst", ".ndjson.zst")
 
-    path: str = option(help="a file, or a folder of files")
+    path: str = option(help="a file, a folder of files, a pattern (data/2013-*.jsonl), or a URL (s3://…)")
+    storage: dict[str, str | bool] = option(
+        {}, help="how a store is reached: endpoint, region, anonymous; keys come from the environment"
+    )
+
+    def check(self) -> Iterable[str]:
+        from engine.runtime.io.formats import storage_mistakes
+
+        return storage_mistakes(self.storage)
 
     def open(self) -> Source:
-        from engine.runtime.io.formats import jsonl_source
-
-        return jsonl_source(Path(self.path), self.extensions)
+        return self._files().open()
 
     def part(self, pieces: Sequence[Piece]) -> SourcePart:
-        from engine.runtime.io.formats import jsonl_part
+        return self._files().part(pieces)
 
-        return jsonl_part(Path(self.path), pieces)
+    def _files(self) -> SourceFiles:
+        from engine.runtime.io.formats import jsonl_files
+
+        return jsonl_files(self.path, self.extensions, self.storage)

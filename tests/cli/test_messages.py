@@ -139,8 +139,9 @@ VERBS = "demo, fit, batch, serve, evaluate, promote, check, explain, trace, stag
         pytest.param(
             ("batch", "bundle=bundles/prices", "executor.threads=0", "rejects.max=lots"),
             "2 mistakes in the config:\n\n"
-            "executor.threads: 'threads' of 'executor' must be at least 1 and at most 4,096, not 0\n"
-            "  options: threads: int | None = null, batch_rows: int | None = null\n  set by: command line\n\n"
+            "executor.threads: 'threads' of 'local' must be at least 1 and at most 4,096, not 0\n"
+            "  options: threads: int | None = null, attempts: int = 3\n"
+            "  set by: command line        executor built in: plugins/executors/local.py\n\n"
             "rejects.max: 'max' of 'rejects' must be int | float | None, not the text 'lots'\n"
             "  options: path: str | None = null, max: int | float | None = 0\n  set by: command line\n",
             id="range",
@@ -207,17 +208,16 @@ VERBS = "demo, fit, batch, serve, evaluate, promote, check, explain, trace, stag
             id="_target_ typed",
         ),
         pytest.param(
-            ("batch", "bundle=bundles/prices", "executor=1", "rejects=1"),
-            "2 mistakes in the config:\n\n"
-            "executor: must be a mapping such as {threads: 2}, not 1\n  set by: command line\n\n"
+            ("batch", "bundle=bundles/prices", "rejects=1"),
             "rejects: must be a mapping such as {max: 100}, not 1\n  set by: command line\n",
-            id="no mappings",
+            id="no mapping",
         ),
         pytest.param(
             ("batch", "bundle=bundles/prices", "executor.batch_rows=9223372036854775808"),
             "executor.batch_rows: 'batch_rows' of 'executor' must be at least 1 and at most 16,777,216, "
             "not 9,223,372,036,854,775,808\n"
-            "  options: threads: int | None = null, batch_rows: int | None = null\n  set by: command line\n",
+            "  options: batch_rows: int | None = null, shard_rows: int | None = null\n"
+            "  set by: command line\n",
             id="batch_rows",
         ),
         pytest.param(

@@ -18,6 +18,7 @@ from engine.pipeline import Pipeline
 from engine.runtime.batch import BatchSummary, run_batch
 from engine.runtime.io import open_sink, open_source
 from engine.runtime.rejects import Rejects
+from engine.runtime.shards.pace import Pace
 
 CONFIG: dict[str, Any] = {
     "name": "tiny",
@@ -69,22 +70,24 @@ def dirty(tmp_path: Path) -> Path:
 def test_a_batch_gives_what_predict_many_gives(
     pipeline: Pipeline, source: Path, tmp_path: Path, threads: int, batch_rows: int
 ) -> None:
-    seen: list[tuple[int, int | None]] = []
+    seen: list[Pace] = []
     summary = run(
         pipeline, source, tmp_path / "out.parquet", threads=threads, batch_rows=batch_rows,
-        progress=lambda *done: seen.append(done),
+        progress=seen.append,
     )  # fmt: skip
     assert pq.read_table(tmp_path / "out.parquet").equals(pipeline.predict_many(table()))
     assert (summary.rows_in, summary.rows_out, summary.rejected, summary.rejects) == (1000, 1000, 0, None)
-    assert (summary.files, summary.columns) == ((tmp_path / "out.parquet",), ("id", "n"))
-    assert seen[-1] == (1000, 1000)
-    assert sorted(item.name for item in tmp_path.iterdir()) == ["in.parquet", "out.parquet"]
+    assert (summary.files, summary.columns) == ((str(tmp_path / "out.parquet"),), ("id", "n"))
+    assert (seen[-1].rows, seen[-1].total, seen[-1].share) == (1000, 1000, 1.0)
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["_engine", "in.parquet", "out.parquet"]
 
 
 def test_csv_in_and_out_gives_the_same_as_parquet(pipeline: Pipeline, source: Path, tmp_path: Path) -> None:
     pacsv.write_csv(table(), tmp_path / "in.csv")
-    run(pipeline, tmp_path / "in.csv", tmp_path / "out", {"format": "csv"})
-    found = pacsv.read_csv(tmp_path / "out" / "part-00000.csv")
+    summary = run(pipeline, tmp_path / "in.csv", tmp_path / "out", {"format": "csv"})
+    (part,) = (tmp_path / "out").glob("part-*.csv")
+    assert summary.files == (str(part),)
+    found = pacsv.read_csv(part)
     assert found.column("id").to_pylist() == table().column("id").to_pylist()
     assert found.column("n").cast("float64").equals(pipeline.predict_many(table()).column("n"))
 
@@ -118,12 +121,20 @@ def test_bad_rows_go_to_the_rejects(
 ) -> None:
     summary = run(pipeline, dirty, tmp_path / "out.parquet", rejects=Rejects(max=most), batch_rows=4)
     assert (summary.rows_in, summary.rows_out, summary.rejected) == (10, 8, 2)
-    assert summary.rejects == tmp_path / "out.rejects.parquet"
+    assert summary.rejects == str(tmp_path / "out.rejects.parquet")
     kept = pq.read_table(tmp_path / "out.parquet").column("id").to_pylist()
     assert kept == [f"r{i}" for i in range(10) if i not in (3, 7)]
     reason = "n: expected a number, found 'abc'"
     assert pq.read_table(summary.rejects).to_pylist() == [
-        {"row": row, "column": "n", "code": "invalid", "reason": reason, "n": "abc", "id": f"r{row}"}
+        {
+            "file": str(dirty),
+            "row": row,
+            "column": "n",
+            "code": "invalid",
+            "reason": reason,
+            "n": "abc",
+            "id": f"r{row}",
+        }
         for row in (3, 7)
     ]
 
@@ -141,13 +152,15 @@ def test_rejects_go_again_if_the_output_cannot_be_committed(
 ) -> None:
     out = tmp_path / "out.csv"
 
-    def another_run_is_faster(done: int, total: int | None) -> None:
+    def another_run_is_faster(pace: Pace) -> None:
         out.write_text("theirs")
 
-    with pytest.raises(DataError, match=r"out\.csv: can't be written: File exists"):
+    with pytest.raises(DataError, match=r"out\.csv: somebody wrote this file meanwhile"):
         run(pipeline, dirty, out, rejects=Rejects(max=2), progress=another_run_is_faster)
-    assert sorted(item.name for item in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["_engine", "in.csv", "out.csv"]
     assert out.read_text() == "theirs"
+    out.unlink()
+    assert run(pipeline, dirty, out, rejects=Rejects(max=2)).resumed == 1
 
 
 def test_a_replaced_output_keeps_no_old_rejects(pipeline: Pipeline, dirty: Path, tmp_path: Path) -> None:

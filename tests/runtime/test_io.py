@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from engine.decode import TableDecoder
 from engine.errors import ConfigError, DataError
 from engine.runtime.io import open_sink, open_source
-from engine.runtime.io.files import find_files
+from engine.runtime.io.finding import find
+from engine.runtime.io.storage import DISK
 from engine.schema import Input, Kind
 
 
@@ -320,7 +321,8 @@ def test_csv_refuses_columns_it_cannot_hold_before_anything_is_written(tmp_path:
         (
             {"use": "csv", "path": "x.csv", "delimter": ";"},
             "source.delimter: 'csv' has no option 'delimter'. Did you mean 'delimiter'?"
-            "\n  options: path: str (required), delimiter: str = ',', multiline: bool = true"
+            "\n  options: path: str (required), delimiter: str = ',', multiline: bool = true,"
+            " storage: dict[str, str | bool] = {}"
             "\n  set by: the call        source built in: plugins/sources/csv.py",
         ),
         ({"use": "cvs", "path": "x"}, "source.use: there is no source 'cvs'. Did you mean 'csv'?"
@@ -352,9 +354,10 @@ def test_mistakes_in_a_sink() -> None:
     with pytest.raises(ConfigError) as caught:
         open_sink({"path": "x.csv", "mode": "replce"})
     assert str(caught.value) == (
-        "sink.mode: 'mode' of 'csv' must be one of 'error', 'replace', not 'replce'."
+        "sink.mode: 'mode' of 'csv' must be one of 'error', 'append', 'replace', not 'replce'."
         " Did you mean 'replace'?\n"
-        "  options: path: str (required), mode: 'error' | 'replace' = 'error', delimiter: str = ','\n"
+        "  options: path: str (required), mode: 'error' | 'append' | 'replace' = 'error',"
+        " delimiter: str = ','\n"
         "  set by: the call        sink built in: plugins/sinks/csv.py"
     )
     with pytest.raises(DataError, match=r"no format has the extension '\.xlsx'"):
@@ -449,4 +452,5 @@ def test_a_source_that_is_no_regular_file(tmp_path: Path, path: str) -> None:
 
 def test_a_single_file_may_have_any_name_if_its_format_is_said(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_text("a\n1\n")
-    assert find_files(tmp_path / "x.txt", "csv") == ("csv", (tmp_path / "x.txt",))
+    found = find(tmp_path / "x.txt", DISK, {".csv": "csv"}, "csv")
+    assert (found.format, *map(str, found.files)) == ("csv", str(tmp_path / "x.txt"))

@@ -19,7 +19,7 @@ from engine.decode import RowDecoder, TableDecoder
 from engine.encode_json import json_lines
 from engine.errors import DataError, RowError
 from engine.runtime.io import FileSource, jsonl, open_sink, open_source
-from engine.runtime.io.storage import look_up
+from engine.runtime.io.storage import DISK
 from engine.schema import Input, Kind
 
 VOCABULARY = {"c": ("a", "é", "")}
@@ -173,7 +173,7 @@ def test_blocks_do_not_change_what_is_read(tmp_path: Path) -> None:
     (whole,) = decoded(tmp_path / "a.jsonl", text)
     (tmp_path / "b.jsonl").write_bytes(text.encode())
     format = jsonl.JsonlReader(block=97, sample=97)
-    source = FileSource(tmp_path, [look_up(tmp_path / "b.jsonl")], format)
+    source = FileSource(tmp_path, [DISK.file(tmp_path / "b.jsonl")], format)
     decoder = TableDecoder([Input(i.name, i.kind, optional=True) for i in INPUTS], None, VOCABULARY)
     parts = [decoder.decode(batch) for batch in source.batches(["n", "c"], 1000)]
     assert len(parts) > 50

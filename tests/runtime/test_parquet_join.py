@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import DataError
-from engine.runtime.io import parquet_footer
-from engine.runtime.io.parquet import ParquetPart, ParquetReader
+from engine.runtime.io import open_source, parquet_footer
+from engine.runtime.io.parquet import ParquetPart
 from engine.runtime.io.parquet_join import join_parquet
 from engine.runtime.io.thrift import (
     BINARY,
@@ -178,7 +178,8 @@ def test_text_with_dictionaries_in_some_parts_only(tmp_path: Path) -> None:
     assert opened.read_row_group(2).to_pylist() == unlike.to_pylist()
     (tmp_path / "joined.parquet").write_bytes(raw)
     for names in ((), ("place",)):
-        streamed = list(ParquetReader().batches(tmp_path / "joined.parquet", SCHEMA.names, 7, names))
+        source = open_source({"path": str(tmp_path / "joined.parquet")})
+        streamed = list(source.batches(SCHEMA.names, 7, names))
         assert [row for batch in streamed for row in batch.to_pylist()] == whole.to_pylist()
     assert pl.read_parquet(io.BytesIO(raw)).to_dicts() == whole.to_pylist()
     found = pl.scan_parquet(tmp_path / "joined.parquet").filter(pl.col("id") == 41).collect()

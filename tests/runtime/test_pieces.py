@@ -26,7 +26,7 @@ from engine.runtime.io.csv import CsvReader
 from engine.runtime.io.jsonl import JsonlReader
 from engine.runtime.io.options import bind_source
 from engine.runtime.io.piece import InputChanged, Piece
-from engine.runtime.io.storage import look_up
+from engine.runtime.io.storage import DISK
 from engine.source import PiecedSource, Source, SourcePart
 
 anything = settings(
@@ -189,7 +189,7 @@ def test_csv_cut_anywhere(tmp_path: Path, content: bytes, cut: int, block: int) 
     file.write_bytes(content)
     wanted = rows_of(open_source({"path": str(file)}))
     format = CsvReader(multiline=False, cut=cut, block=block)
-    check_cuts(FileSource(file, [look_up(file)], format), wanted)
+    check_cuts(FileSource(file, [DISK.file(file)], format), wanted)
 
 
 @anything
@@ -198,7 +198,7 @@ def test_lines_of_json_cut_anywhere(tmp_path: Path, content: bytes, cut: int, bl
     file = tmp_path / "a.jsonl"
     file.write_bytes(content)
     wanted = rows_of(open_source({"path": str(file)}))
-    check_cuts(FileSource(file, [look_up(file)], JsonlReader(cut=cut, block=block)), wanted)
+    check_cuts(FileSource(file, [DISK.file(file)], JsonlReader(cut=cut, block=block)), wanted)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_line_break_in_a_field_is_an_error_where_there_should_be_none(
 ) -> None:
     file = tmp_path / "a.csv"
     file.write_text(text)
-    source = FileSource(file, [look_up(file)], CsvReader(multiline=False, cut=cut))
+    source = FileSource(file, [DISK.file(file)], CsvReader(multiline=False, cut=cut))
     with pytest.raises(DataError, match="multiline=true"):
         for piece in source.pieces():
             rows_of(source.part([piece]))
@@ -219,7 +219,7 @@ def test_a_line_break_in_a_field_is_an_error_where_there_should_be_none(
 def test_a_line_of_a_range_has_a_place(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text("a,b\n" + "1,2\n" * 5 + "\n3\n")
-    source = FileSource(file, [look_up(file)], CsvReader(multiline=False, cut=12))
+    source = FileSource(file, [DISK.file(file)], CsvReader(multiline=False, cut=12))
     with pytest.raises(DataError, match=r"a.csv, line 8: expected 2 fields, found 1"):
         rows_of(source)
     first, _, third = source.pieces()
@@ -229,13 +229,13 @@ def test_a_line_of_a_range_has_a_place(tmp_path: Path) -> None:
     rows_of(part)
     assert part.locate(1) == (str(file), 1)
     assert part.place(1) == f"{file}, row 1"
-    assert FileSource(file, [look_up(file)], CsvReader()).place(0) == f"{file}, row 0"
+    assert FileSource(file, [DISK.file(file)], CsvReader()).place(0) == f"{file}, row 0"
 
 
 def test_rows_of_a_later_range_count_from_its_byte(tmp_path: Path) -> None:
     file = tmp_path / "a.jsonl"
     file.write_text('{"a": 1}\n' * 10)
-    source = FileSource(file, [look_up(file)], JsonlReader(cut=27))
+    source = FileSource(file, [DISK.file(file)], JsonlReader(cut=27))
     part = source.part(source.pieces()[1:])
     rows_of(part)
     assert part.place(0) == f"{file}, row 0 of the lines from byte 27"
@@ -315,9 +315,8 @@ def test_a_source_of_others_has_no_pieces(tmp_path: Path) -> None:
         "    '''Rows.'''\n"
         "    path: str = option(help='the file')\n"
         "    def open(self):\n"
-        "        from engine.runtime.io.formats import parquet_source\n"
-        "        from pathlib import Path\n"
-        "        inner = parquet_source(Path(self.path))\n"
+        "        from engine.runtime.io.formats import parquet_files\n"
+        "        inner = parquet_files(self.path, ['.parquet']).open()\n"
         "        class Plain:\n"
         "            path, schema, text, rows = inner.path, inner.schema, inner.text, inner.rows\n"
         "            files, batches, place = inner.files, inner.batches, inner.place\n"

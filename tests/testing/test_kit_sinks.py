@@ -29,8 +29,10 @@ SAYS = {
     "files": "give a tuple of all, under their final names",
     "batch": "count must be whole",
 }
-ALSO = {"batches": {"threads", "batch", "coded"}, "threads": {"batch"}}
+ALSO = {"batches": {"threads", "batch", "coded"}}
 """What is wrong in batches is so wherever there are some."""
+MAYBE = {"threads": {"batch"}}
+"""A batch has several threads if there is enough to do for them."""
 
 
 @pytest.mark.parametrize("check", WRONG)
@@ -38,7 +40,8 @@ def test_a_wrong_sink_fails_its_check_alone(check: str) -> None:
     with pytest.raises(PluginCheckError) as caught:
         check_sink(WRONG[check], read=read)
     failed = caught.value.failed
-    assert set(failed) == {check} | ALSO.get(check, set()), str(caught.value)
+    certain = set(failed) - MAYBE.get(check, set())
+    assert certain == {check} | ALSO.get(check, set()), str(caught.value)
     assert SAYS[check] in failed[check]
 
 

@@ -33,7 +33,7 @@ SAYS = {
     "files": "a batch could then write its answers over it",
     "nothing_there": "is opened and read all the same; let open() raise DataError",
     "damaged": "it raises ValueError",
-    "batch": "in a batch, it raises AttributeError",
+    "batch": "AttributeError",
 }
 ALSO = {check: {"batch"} for check in ("schema", "row_count", "coded", "threads")}
 """A batch can't be right where these are not."""

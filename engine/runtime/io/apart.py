@@ -9,14 +9,14 @@ from engine.errors import DataError
 from engine.source import Source
 
 
-def check_apart(source: Source, sink: Path, rejects: Path) -> None:
+def check_apart(source: Source, sink: Path | str, rejects: Path) -> None:
     """Refuse places of which one would overwrite, or be read as, another. Links are followed.
 
     Parameters
     ----------
     source : Source
-    sink : Path
-        The file or folder of answers.
+    sink : Path or str
+        The file or folder of answers; text: what is no file can only be the very thing that is read.
     rejects : Path
         The file of rejected rows.
 
@@ -24,12 +24,18 @@ def check_apart(source: Source, sink: Path, rejects: Path) -> None:
     ------
     DataError
     """
+    if isinstance(sink, str):
+        if sink == source.path:
+            raise DataError(f"{sink}: the sink is what the batch reads; write to another place")
+        return
     for path, what, remedy in (
         (sink, "the sink", "write to another path"),
         (rejects, "the file of rejects", "set rejects.path to another path"),
     ):
         real = _real(path)
         for read in (source.path, *source.files()):
+            if not isinstance(read, Path):
+                continue
             if real == _real(read):
                 raise DataError(f"{path}: {what} is what the batch reads; {remedy}")
             if _real(read).is_relative_to(real):
@@ -51,5 +57,5 @@ def check_apart(source: Source, sink: Path, rejects: Path) -> None:
         )
 
 
-def _real(path: Path) -> Path:
+def _real(path: Path | str) -> Path:
     return Path(os.path.realpath(path))

@@ -2,63 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
+from engine.errors import DataError
 from engine.runtime.io import csv, ipc, jsonl, parquet
-from engine.runtime.io.files import find_files, format_of
+from engine.runtime.io.files import format_of
+from engine.runtime.io.finding import find
 from engine.runtime.io.join import join_csv, join_ipc, join_lines, join_parquet_files
 from engine.runtime.io.part import FileFormat, FilePart, part_of
 from engine.runtime.io.piece import Piece
 from engine.runtime.io.sink import FileSink
 from engine.runtime.io.source import FileSource
-from engine.runtime.io.storage import look_up
+from engine.runtime.io.storage import DISK, address_of, options_of, storage_of
 from engine.sink import Mode
 
 
-def parquet_source(path: Path) -> FileSource:
-    """A Parquet file, or a folder of them."""
-    return _source(path, "parquet", (".parquet",), parquet.ParquetReader())
+class SourceFiles:
+    """How a source's files are found and read.
+
+    Parameters
+    ----------
+    name : str
+        Of the plugin.
+    format : FileFormat
+    path : str
+        A path, a URL or a pattern.
+    extensions : iterable of str
+        Endings of the files that are taken from a folder.
+    storage : mapping, optional
+        The option ``storage``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        format: FileFormat,
+        path: str,
+        extensions: Iterable[str],
+        storage: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._name = name
+        self._format = format
+        self._formats = dict.fromkeys(extensions, name)
+        self._address = address_of(path)
+        self._storage = storage_of(self._address, options_of(storage))
+
+    def open(self) -> FileSource:
+        """All of them."""
+        found = find(self._address, self._storage, self._formats, self._name)
+        return FileSource(self._address, found.files, self._format, found.keys)
+
+    def part(self, pieces: Sequence[Piece]) -> FilePart:
+        """Some pieces of them, without a look at the others."""
+        return part_of(self._address, self._format, pieces, self._storage)
 
 
-def csv_source(
-    path: Path, delimiter: str = ",", extensions: Iterable[str] = (".csv",), multiline: bool = True
-) -> FileSource:
-    """A CSV file, or a folder of them: of the files that end so."""
-    return _source(path, "csv", extensions, _csv_reader(delimiter, multiline))
+def parquet_files(
+    path: str, extensions: Iterable[str], storage: Mapping[str, Any] | None = None
+) -> SourceFiles:
+    """Parquet files."""
+    return SourceFiles("parquet", parquet.ParquetReader(), path, extensions, storage)
 
 
-def jsonl_source(path: Path, extensions: Iterable[str] = (".jsonl",)) -> FileSource:
-    """A file of lines of JSON, or a folder of them: of the files that end so."""
-    return _source(path, "jsonl", extensions, jsonl.JsonlReader())
+def csv_files(
+    path: str,
+    extensions: Iterable[str],
+    storage: Mapping[str, Any] | None = None,
+    delimiter: str = ",",
+    multiline: bool = True,
+) -> SourceFiles:
+    """CSV files."""
+    return SourceFiles("csv", csv.CsvReader(_character(delimiter), multiline), path, extensions, storage)
 
 
-def arrow_source(path: Path, extensions: Iterable[str] = (".arrow",)) -> FileSource:
-    """An Arrow IPC file or stream, or a folder of them: of the files that end so."""
-    return _source(path, "arrow", extensions, ipc.IpcReader())
+def jsonl_files(
+    path: str, extensions: Iterable[str], storage: Mapping[str, Any] | None = None
+) -> SourceFiles:
+    """Files of lines of JSON."""
+    return SourceFiles("jsonl", jsonl.JsonlReader(), path, extensions, storage)
 
 
-def parquet_part(path: Path, pieces: Sequence[Piece]) -> FilePart:
-    """Pieces of Parquet files."""
-    return part_of(path, parquet.ParquetReader(), pieces)
+def arrow_files(
+    path: str, extensions: Iterable[str], storage: Mapping[str, Any] | None = None
+) -> SourceFiles:
+    """Arrow IPC files and streams."""
+    return SourceFiles("arrow", ipc.IpcReader(), path, extensions, storage)
 
 
-def csv_part(path: Path, pieces: Sequence[Piece], delimiter: str = ",", multiline: bool = True) -> FilePart:
-    """Pieces of CSV files."""
-    return part_of(path, _csv_reader(delimiter, multiline), pieces)
-
-
-def jsonl_part(path: Path, pieces: Sequence[Piece]) -> FilePart:
-    """Pieces of files of lines of JSON."""
-    return part_of(path, jsonl.JsonlReader(), pieces)
-
-
-def arrow_part(path: Path, pieces: Sequence[Piece]) -> FilePart:
-    """Pieces of Arrow IPC files."""
-    return part_of(path, ipc.IpcReader(), pieces)
+def storage_mistakes(storage: Mapping[str, Any] | None) -> Iterable[str]:
+    """What is wrong with the option ``storage``."""
+    try:
+        options_of(storage)
+    except DataError as error:
+        yield f"storage: {error}"
 
 
 def parquet_sink(path: Path, mode: Mode) -> FileSink:
@@ -118,7 +159,7 @@ def file_columns(path: Path) -> pa.Schema:
         "arrow": ipc.IpcReader,
         "parquet": parquet.ParquetReader,
     }
-    return makers[format_of(path)]().head(look_up(path)).schema
+    return makers[format_of(path)]().head(DISK.file(path)).schema
 
 
 def delimiter_mistakes(delimiter: str) -> Iterable[str]:
@@ -135,12 +176,3 @@ def delimiter_mistakes(delimiter: str) -> Iterable[str]:
 
 def _character(delimiter: str) -> str:
     return "\t" if delimiter in ("\\t", "tab") else delimiter
-
-
-def _csv_reader(delimiter: str, multiline: bool) -> csv.CsvReader:
-    return csv.CsvReader(_character(delimiter), multiline)
-
-
-def _source(path: Path, kind: str, extensions: Iterable[str], format: FileFormat) -> FileSource:
-    files = find_files(path, kind, dict.fromkeys(extensions, kind))[1]
-    return FileSource(path, [look_up(file) for file in files], format)

@@ -46,9 +46,9 @@ class Block:
 
 
 def cut_bytes(file: StoredFile, cut: int) -> Iterator[Piece]:
-    """Pieces of about so many bytes: the lines that begin in there; a small file is one piece."""
+    """Pieces of about so many bytes: the lines that begin in there; a compressed file is one piece."""
     whole = file.piece()
-    if file.size <= cut:
+    if file.compression or file.size <= cut:
         yield whole
         return
     for start in range(0, file.size, cut):

@@ -8,9 +8,11 @@ from typing import Any
 
 from engine.config.bind import Place, bind
 from engine.config.convert import shown
-from engine.errors import ConfigError, Mistake, did_you_mean, listing
+from engine.errors import ConfigError, DataError, Mistake, did_you_mean, listing
 from engine.registry import PluginError, Registry
-from engine.runtime.io.files import find_files, format_of
+from engine.runtime.io.files import format_of
+from engine.runtime.io.finding import DataFiles, ending_of, endings, find
+from engine.runtime.io.storage import address_of, options_of, storage_of
 from engine.sink import Sink, SinkPlugin
 from engine.source import Source, SourcePlugin
 
@@ -44,8 +46,9 @@ def bind_source(config: Any, registry: Registry | None = None, set_by: SetBy | N
     reader = _Section("source", config, registry or Registry(), set_by)
     use = reader.use()
     if use == "auto":
-        use, files = find_files(reader.path(), None, reader.formats())
-        reader.check_sole(files[0])
+        found = reader.found()
+        reader.check_sole(str(found.files[0]))
+        use = found.format
     bound: SourcePlugin = reader.bound(use)
     return bound
 
@@ -82,7 +85,7 @@ def bind_sink(config: Any, registry: Registry | None = None, set_by: SetBy | Non
         path = reader.path()
         formats = reader.formats()
         _check_name(reader, path, formats)
-        reader.check_sole(path)
+        reader.check_sole(str(path))
         use = format_of(path, formats) if path.suffix else chosen or "parquet"
     elif isinstance(reader.options.get("path"), str):
         _check_name(reader, reader.path(), reader.formats())
@@ -140,7 +143,7 @@ class _Section:
     def path(self) -> Path:
         path = self.options.get("path")
         if not isinstance(path, str) or not path:
-            kinds = " or ".join(self.formats())
+            kinds = endings(self.formats()).replace(", ", " or ")
             # the null of conf/source/auto.yaml was set by nobody
             raise ConfigError(
                 [Mistake(f"{self.kind}.path", f"a path is needed: a file ({kinds}) or a folder")]
@@ -151,11 +154,23 @@ class _Section:
         """The plugin for each extension."""
         return {extension: names[0] for extension, names in self._claims().items()}
 
-    def check_sole(self, file: Path) -> None:
+    def found(self) -> DataFiles:
+        """The files that the path stands for, of the one format that they have."""
+        self.path()
+        address = address_of(self.options["path"])
+        try:
+            options = options_of(self.options.get("storage"))
+        except DataError as error:
+            raise self.mistake("storage", str(error)) from None
+        return find(address, storage_of(address, options), self.formats())
+
+    def check_sole(self, file: str) -> None:
         """Refuse to choose among several plugins that all take a file's extension."""
-        names = self._claims().get(file.suffix.lower(), [])
+        claims = self._claims()
+        ending = ending_of(file, claims)
+        names = claims.get(ending, [])
         if len(names) > 1:
-            message = f"{file}: {listing(names)} all take files that end in {file.suffix}"
+            message = f"{file}: {listing(names)} all take files that end in {ending}"
             raise self.mistake("use", message, f"say which: {self.kind}.use={names[0]}")
 
     def _claims(self) -> Mapping[str, list[str]]:

@@ -17,8 +17,8 @@ from engine.runtime.io.part import Head
 from engine.runtime.io.piece import Piece
 from engine.runtime.io.storage import StoredFile
 
-_BUFFER = 1 << 20
-_GROUP_ROWS = 1 << 17
+_BUFFER, _FAR_BUFFER = 1 << 20, 4 << 20
+_GROUP_ROWS = 1 << 18
 _ENCODED_ROWS = 1 << 14
 """Values that are encoded at a time; with the thousand of the default, what is done for each time counts."""
 
@@ -166,7 +166,7 @@ def _open(
             handle,
             metadata=metadata,
             pre_buffer=False,
-            buffer_size=_BUFFER,
+            buffer_size=_BUFFER if file.is_near else _FAR_BUFFER,
             page_checksum_verification=True,
             read_dictionary=list(coded),
         ) as parquet,

@@ -8,15 +8,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 
 from engine.decode.arrow import family
 from engine.errors import DataError, did_you_mean
+from engine.runtime.io.partitions import key_fields, with_keys
 from engine.runtime.io.piece import InputChanged, Piece, total
-from engine.runtime.io.storage import StoredFile, of_piece
+from engine.runtime.io.storage import Storage, StoredFile, of_piece
+from engine.source import Address
 
 OPENED = "it was opened"
 PLANNED = "the run was planned"
@@ -118,7 +119,7 @@ class FilePart:
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
         What messages call all of them.
     format : FileFormat
     runs : sequence of Run
@@ -130,7 +131,7 @@ class FilePart:
 
     def __init__(
         self,
-        path: Path,
+        path: Address,
         format: FileFormat,
         runs: Sequence[Run],
         schemas: Mapping[StoredFile, pa.Schema],
@@ -138,7 +139,13 @@ class FilePart:
     ) -> None:
         self.path = path
         self.text = format.text
-        self.schema = _together(list(schemas.values()))
+        keys = {run.file: run.pieces[0].partition for run in runs}
+        fields = key_fields(keys.values())
+        self._keys = frozenset(field.name for field in fields)
+        for file, schema in schemas.items():
+            _check_keys(file, schema, keys[file])
+        own = _together(list(schemas.values()))
+        self.schema = pa.schema([*own, *fields], own.metadata) if fields else own
         counts = [run.rows for run in runs]
         self.rows = None if None in counts else sum(count or 0 for count in counts)
         self._format = format
@@ -149,7 +156,7 @@ class FilePart:
         self._starts = [sys.maxsize] * len(self._runs)
         self._counts = [0] * len(self._runs)
 
-    def files(self) -> tuple[Path, ...]:
+    def files(self) -> tuple[Address, ...]:
         """The files, in the order in which they are read."""
         return tuple(dict.fromkeys(run.file.address for run in self._runs))
 
@@ -167,14 +174,16 @@ class FilePart:
         """
         wanted = list(self.schema.names if columns is None else columns)
         for file, schema in self._schemas.items():
-            self._check(file, schema, wanted)
+            self._check(file, schema, [name for name in wanted if name not in self._keys])
         done = 0
         for number, run in enumerate(self._runs):
             self._starts[number] = done
-            batches = self._format.batches(run.file, run.pieces, wanted, batch_rows, coded)
+            keys = run.pieces[0].partition
+            own = [name for name in wanted if name not in keys]
+            batches = self._format.batches(run.file, run.pieces, own, batch_rows, coded)
             for batch in self._unchanged(run, batches):
                 done += batch.num_rows
-                yield batch
+                yield with_keys(batch, wanted, keys, self.schema, coded) if len(own) < len(wanted) else batch
             self._counts[number] = done - self._starts[number]
 
     def counts(self) -> tuple[int, ...]:
@@ -237,7 +246,7 @@ class FilePart:
                 )
 
 
-def part_of(path: Path, format: FileFormat, pieces: Sequence[Piece]) -> FilePart:
+def part_of(path: Address, format: FileFormat, pieces: Sequence[Piece], storage: Storage) -> FilePart:
     """Pieces that were cut earlier, without a look at other files.
 
     Raises
@@ -247,7 +256,7 @@ def part_of(path: Path, format: FileFormat, pieces: Sequence[Piece]) -> FilePart
     DataError
         A file can't be read.
     """
-    files = [of_piece(piece) for piece in pieces]
+    files = [of_piece(piece, storage) for piece in pieces]
     schemas: dict[StoredFile, pa.Schema] = {}
     for file in files:
         if file not in schemas:
@@ -264,12 +273,12 @@ def check_unchanged(file: StoredFile, since: str) -> None:
     InputChanged
     """
     now = file.now()
-    if now is not None and (now.size, now.stamp) == (file.size, file.stamp):
+    if now == (file.size, file.stamp):
         return
     how = "it is gone"
     if now is not None:
-        same = now.size == file.size
-        how = "written again, of the same size" if same else f"size {file.size:,} → {now.size:,}"
+        same = now[0] == file.size
+        how = "written again, of the same size" if same else f"size {file.size:,} → {now[0]:,}"
     raise InputChanged(f"{file}: changed since {since} ({how}); {_REMEDIES[since]}")
 
 
@@ -285,6 +294,15 @@ def _taken(piece: Piece, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Recor
             yield batch
         if take == 0:
             return
+
+
+def _check_keys(file: StoredFile, schema: pa.Schema, keys: Mapping[str, object]) -> None:
+    for name in keys:
+        if name in schema.names:
+            raise DataError(
+                f"{file}: '{name}' is a column of the file and a key of its folder; rename the folders, or "
+                f"read each by itself: source.path=FOLDER/{name}=VALUE"
+            )
 
 
 def _together(schemas: Sequence[pa.Schema]) -> pa.Schema:

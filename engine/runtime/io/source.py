@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
+from msgspec.structs import replace
 
-from engine.runtime.io.part import FileFormat, FilePart, part_of, runs_of
+from engine.runtime.io.part import FileFormat, FilePart, Head, part_of, runs_of
+from engine.runtime.io.partitions import Keys, typed
 from engine.runtime.io.piece import Piece
 from engine.runtime.io.storage import StoredFile
+from engine.source import Address
+
+_READERS = 16
 
 
 class FileSource:
@@ -17,25 +22,34 @@ class FileSource:
 
     Parameters
     ----------
-    path : Path
-        The file or folder.
+    path : Path or str
+        The file, the folder or a pattern.
     files : sequence of StoredFile
     format : FileFormat
+    keys : sequence of mapping, optional
+        For each file, the columns that its folders tell.
     """
 
-    def __init__(self, path: Path, files: Sequence[StoredFile], format: FileFormat) -> None:
+    def __init__(
+        self, path: Address, files: Sequence[StoredFile], format: FileFormat, keys: Sequence[Keys] = ()
+    ) -> None:
         self.path = path
         self.text = format.text
         self._files = tuple(files)
         self._format = format
-        self._heads = {file: format.head(file) for file in self._files}
-        runs = runs_of(self._files, [file.piece() for file in self._files])
+        self._heads = dict(zip(self._files, _heads(self._files, format), strict=True))
+        values = keys if format.text else typed(keys)
+        self._keys: dict[StoredFile, dict[str, str | int | None]] = {
+            file: dict(each) for file, each in zip(self._files, values or [{}] * len(files), strict=True)
+        }
+        whole = [replace(file.piece(), partition=self._keys[file]) for file in self._files]
+        runs = runs_of(self._files, whole)
         self._whole = FilePart(path, format, runs, {file: head.schema for file, head in self._heads.items()})
         self.schema = self._whole.schema
         counts = [head.rows for head in self._heads.values()]
         self.rows = None if None in counts else sum(count or 0 for count in counts)
 
-    def files(self) -> tuple[Path, ...]:
+    def files(self) -> tuple[Address, ...]:
         """The files, in the order in which they are read."""
         return tuple(file.address for file in self._files)
 
@@ -71,7 +85,11 @@ class FileSource:
         DataError
             A file can't be read.
         """
-        return tuple(piece for file, head in self._heads.items() for piece in self._format.cut(file, head))
+        return tuple(
+            replace(piece, partition=self._keys[file])
+            for file, head in self._heads.items()
+            for piece in self._format.cut(file, head)
+        )
 
     def part(self, pieces: Sequence[Piece]) -> FilePart:
         """The rows of some pieces, in this order, without a look at other files.
@@ -83,4 +101,13 @@ class FileSource:
         DataError
             A file can't be read.
         """
-        return part_of(self.path, self._format, pieces)
+        return part_of(self.path, self._format, pieces, self._files[0].storage)
+
+
+def _heads(files: Sequence[StoredFile], format: FileFormat) -> Iterator[Head]:
+    """What each file tells; in a store, each waits for the network."""
+    if all(file.is_near for file in files):
+        yield from map(format.head, files)
+        return
+    with ThreadPoolExecutor(_READERS) as pool:
+        yield from pool.map(format.head, files)

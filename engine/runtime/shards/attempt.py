@@ -29,12 +29,6 @@ def attempt_names(attempt: str, extension: str) -> tuple[str, str]:
     return f"{attempt}{extension}", f"{attempt}.rejected.arrow"
 
 
-def digest_of(path: Path) -> str:
-    """The sha256 of a file, as a receipt has it."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 class FileAttempt:
     """Writes a file that nobody looks at, and says so in the shard's receipt once it is on the disk.
 
@@ -103,8 +97,9 @@ class FileAttempt:
         self._end(self._scratch, self._part)
         reach("attempt.written")
         path = self._scratch.path
-        with writing(path):
-            size, digest = path.stat().st_size, digest_of(path)
+        with writing(path), path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            size = file.tell()
         receipt = msgspec.structs.replace(receipt, attempt=self._attempt, size=size, digest=digest)
         if self._rejects is not None:
             self._rejects[0].keep()

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import msgspec
@@ -31,7 +31,7 @@ from engine.runtime.io.files import SinkError
 from engine.runtime.io.formats import file_sink
 from engine.runtime.io.sink import STATE, FileSink, Join
 from engine.runtime.rejects import Rejects, rejects_path
-from engine.runtime.shards.attempt import FileAttempt, PartMaker, attempt_names, digest_of
+from engine.runtime.shards.attempt import FileAttempt, PartMaker, attempt_names
 from engine.runtime.shards.plan import Commit, Committed, Plan, Receipt, ended, told
 from engine.runtime.shards.rejected import RejectedFile
 from engine.runtime.store import Store
@@ -171,8 +171,8 @@ class FilesState:
 
     @contextmanager
     def lock(self, run_id: str) -> Iterator[bool]:
-        with self._store.lock(f"{self._base}/lock"):
-            yield True
+        with self._store.lock(f"{self._base}/lock") as alone:
+            yield alone
 
     def clean(self, run_id: str, receipts: Mapping[int, Receipt]) -> None:
         run = self._run(run_id)
@@ -270,11 +270,10 @@ class FilesState:
         run = self._run(run_id)
         for receipt in receipts:
             name = f"{run}/attempts/{attempt_names(receipt.attempt, self._extension)[0]}"
-            with self._store.local(name) as path, suppress(FileNotFoundError):
-                if (path.stat().st_size, digest_of(path)) == (receipt.size, receipt.digest):
-                    continue
-            self._store.remove(f"{run}/receipts/{receipt.shard:05d}.json")
-            raise SinkError(f"{self._store.shown(name)}: gone, or no longer what shard {receipt.shard} wrote")
+            if not self._store.holds(name, receipt.size, receipt.digest):
+                self._store.remove(f"{run}/receipts/{receipt.shard:05d}.json")
+                shown = self._store.shown(name)
+                raise SinkError(f"{shown}: gone, or no longer what shard {receipt.shard} wrote")
 
     def _committed(
         self, plan: Plan, files: Sequence[Committed], summary: Mapping[str, Any], refused: str, whole: str
@@ -321,6 +320,11 @@ class FilesState:
     ) -> list[Committed]:
         assert self._join is not None
         rows = sum(receipt.rows_out for receipt in ordered)
+        if len(ordered) == 1:
+            (receipt,) = ordered
+            written = attempt_names(receipt.attempt, self._extension)[0]
+            self._store.publish(f"{self._run(run_id)}/attempts/{written}", whole)
+            return [Committed(self._name, rows, receipt.size, receipt.digest)]
         with ExitStack() as stack, self._store.scratch(whole) as scratch:
             parts = [
                 stack.enter_context(self._store.local(f"{self._run(run_id)}/attempts/{name}"))

@@ -20,7 +20,7 @@ from engine.runtime.rejects import Refusals, RefusedError, check_share, rejected
 from engine.runtime.shards.job import Job
 from engine.runtime.shards.plan import Receipt, Shard
 from engine.runtime.shards.sink import Attempt, Attempts
-from engine.runtime.shards.spread import Spread, spread_of
+from engine.runtime.shards.spread import SpreadCounter
 from engine.source import PiecedSource, SourcePart
 from engine.values import BadValue
 
@@ -119,21 +119,18 @@ def score_shard(
         source = source.part(shard.pieces)
     inputs = job.pipeline.plan.inputs
     refusals = Refusals(inputs, source)
-    spreads = {name: Spread() for name in job.schema.names if name not in job.pipeline.plan.keep}
+    counters = {name: SpreadCounter() for name in job.schema.names if name not in job.pipeline.plan.keep}
     rows_in = rows_out = 0
 
-    def score(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[BadValue], dict[str, Spread]]:
+    def score(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[BadValue]]:
         answer, bad = job.pipeline.score_batch(batch, text=source.text)
-        answer = conform(answer, job.schema, str(source.path), job.takes_coded)
-        return answer, bad, {name: spread_of(answer.column(name)) for name in spreads}
+        return conform(answer, job.schema, str(source.path), job.takes_coded), bad
 
     with state.attempt(job.run_id, shard.index, job.schema, rejected_schema(job.columns)) as attempt:
 
-        def settle(
-            batch: pa.RecordBatch, scored: tuple[pa.RecordBatch, list[BadValue], dict[str, Spread]]
-        ) -> None:
+        def settle(batch: pa.RecordBatch, scored: tuple[pa.RecordBatch, list[BadValue]]) -> None:
             nonlocal rows_in, rows_out
-            answer, bad, found = scored
+            answer, bad = scored
             before = refusals.count
             _reject(attempt, refusals.take(batch, rows_in, bad))
             rejected = refusals.count - before
@@ -146,7 +143,8 @@ def score_shard(
             check_share(job.rejects, inputs, refusals.count, rows_in, job.source.rows, refusals.samples)
             attempt.write(answer)
             rows_out += answer.num_rows
-            spreads.update({name: spreads[name].merged(spread) for name, spread in found.items()})
+            for name, counter in counters.items():
+                counter.add(answer.column(name))
             if told is not None:
                 told(shard.index, batch.num_rows)
             reach("shard.settled")
@@ -169,7 +167,7 @@ def score_shard(
             rows_out,
             refusals.count,
             read=source.counts() if isinstance(source, SourcePart) else (),
-            spreads=spreads,
+            spreads={name: counter.spread() for name, counter in counters.items()},
             samples=tuple(refusals.samples),
         )
         reach("shard.scored")

@@ -21,7 +21,7 @@ _MOST_TEXTS = 50
 class Spread(msgspec.Struct, frozen=True, omit_defaults=True):
     """The values of one column.
 
-    Numbers are counted in cells by the upper 16 bits of their float32, so that a quantile is told within
+    Numbers are counted by the upper 16 bits of their float32, rounded, so that a quantile is told within
     0.4 %; texts and booleans by themselves.
 
     Parameters
@@ -87,7 +87,7 @@ class Spread(msgspec.Struct, frozen=True, omit_defaults=True):
         return told
 
     def _ordered(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """The lower end of each cell, ascending, and how many numbers it holds."""
+        """The number that each cell stands for, ascending, and how many it holds."""
         keys = np.array([int(cell) for cell in self.cells], np.uint32) << np.uint32(16)
         places = keys.view(np.float32).astype(np.float64)
         counts = np.array(list(self.cells.values()), np.int64)
@@ -101,18 +101,86 @@ class Spread(msgspec.Struct, frozen=True, omit_defaults=True):
         return float(min(max(places[min(which, len(places) - 1)], self.least), self.greatest))
 
 
-def spread_of(column: pa.Array) -> Spread:
-    """How the values of an Arrow column are spread; of a type that is neither number, text nor boolean: rows.
+class SpreadCounter:
+    """Adds up how the values of a column are spread, batch by batch.
 
-    >>> spread_of(pa.array([0.5, None, 0.25])).described()["max"]
+    Examples
+    --------
+    >>> counter = SpreadCounter()
+    >>> counter.add(pa.array([0.5, None, 0.25]))
+    >>> counter.spread().described()["max"]
     0.5
     """
-    kind = column.type
-    if pt.is_floating(kind) or pt.is_integer(kind):
-        return _of_numbers(column)
-    if pt.is_boolean(kind) or pt.is_string(kind) or pt.is_large_string(kind) or pt.is_dictionary(kind):
-        return _of_texts(column)
-    return Spread(len(column), column.null_count)
+
+    def __init__(self) -> None:
+        self._rows = self._missing = self._others = 0
+        self._least: float | None = None
+        self._greatest: float | None = None
+        self._total = 0.0
+        self._cells: NDArray[np.int64] | None = None
+        self._texts: dict[str, int] = {}
+
+    def add(self, column: pa.Array) -> None:
+        """Count the values of an Arrow column; of other types than numbers, texts and booleans: rows."""
+        kind = column.type
+        self._rows += len(column)
+        self._missing += column.null_count
+        if pt.is_boolean(kind):
+            there = len(column) - column.null_count
+            self._count("true", column.true_count)
+            self._count("false", there - column.true_count)
+        elif pt.is_floating(kind) or pt.is_integer(kind):
+            self._add_numbers(column.drop_null() if column.null_count else column)
+        elif pt.is_string(kind) or pt.is_large_string(kind) or pt.is_dictionary(kind):
+            counted = pc.value_counts(column.drop_null())
+            values, counts = counted.field("values").to_pylist(), counted.field("counts").to_pylist()
+            for text, count in zip(values, counts, strict=True):
+                self._count(str(text), count)
+            self._texts, others = _most(self._texts)
+            self._others += others
+
+    def spread(self) -> Spread:
+        """What was counted."""
+        cells = {}
+        if self._cells is not None:
+            places = np.flatnonzero(self._cells)
+            cells = dict(zip(map(str, places.tolist()), self._cells[places].tolist(), strict=True))
+        return Spread(
+            self._rows,
+            self._missing,
+            self._least,
+            self._greatest,
+            self._total,
+            cells,
+            self._texts,
+            self._others,
+        )
+
+    def _count(self, text: str, count: int) -> None:
+        if count:
+            self._texts[text] = self._texts.get(text, 0) + count
+
+    def _add_numbers(self, column: pa.Array) -> None:
+        values = column.to_numpy(zero_copy_only=False)
+        total = float(values.sum(dtype=np.float64))
+        if math.isnan(total):  # NaN, or both infinities
+            gone = np.isnan(values)
+            self._missing += int(gone.sum())
+            values = values[~gone]
+        if not len(values):
+            return
+        if not math.isfinite(total):
+            total = float(values[np.isfinite(values)].sum(dtype=np.float64))
+        self._total += total
+        self._least = _of(min, self._least, float(values.min()))
+        self._greatest = _of(max, self._greatest, float(values.max()))
+        with np.errstate(over="ignore"):  # beyond float32 is infinite
+            single = np.ascontiguousarray(values, np.float32)
+        # to the nearest number of 8 binary places, so that small whole numbers are told as they are
+        places = (single.view(np.uint32) + np.uint32(1 << 15)) >> np.uint32(16)
+        if self._cells is None:
+            self._cells = np.zeros(1 << 16, np.int64)
+        self._cells += np.bincount(places, minlength=1 << 16)
 
 
 def merge(spreads: Sequence[Spread]) -> Spread:
@@ -121,38 +189,6 @@ def merge(spreads: Sequence[Spread]) -> Spread:
     for spread in spreads:
         found = found.merged(spread)
     return found
-
-
-def _of_numbers(column: pa.Array) -> Spread:
-    rows = len(column)
-    column = column.drop_null() if column.null_count else column
-    values = column.to_numpy(zero_copy_only=False)
-    values = values[~np.isnan(values)] if pt.is_floating(column.type) else values
-    if not len(values):
-        return Spread(rows, rows)
-    single = np.ascontiguousarray(values, np.float32)
-    counts = np.bincount(single.view(np.uint32) >> np.uint32(16), minlength=1)
-    places = np.flatnonzero(counts)
-    finite = values[np.isfinite(values)] if not math.isfinite(float(single.sum(dtype=np.float64))) else values
-    return Spread(
-        rows,
-        rows - len(values),
-        float(values.min()),
-        float(values.max()),
-        float(finite.sum(dtype=np.float64)),
-        {str(place): int(counts[place]) for place in places.tolist()},
-    )
-
-
-def _of_texts(column: pa.Array) -> Spread:
-    counted = pc.value_counts(column.drop_null())
-    texts = [_shown(value) for value in counted.field("values").to_pylist()]
-    kept, others = _most(dict(zip(texts, counted.field("counts").to_pylist(), strict=True)))
-    return Spread(len(column), column.null_count, texts=kept, others=others)
-
-
-def _shown(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _most(texts: dict[str, int]) -> tuple[dict[str, int], int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import uuid
@@ -78,7 +79,7 @@ class DiskStore:
         found = {}
         for name in self.names(folder):
             if not name.startswith("_") and not (self.root / folder / name).is_dir():
-                data = self.read(f"{folder}/{name}")
+                data = self.read(str(Path(folder, name)))
                 if data is not None:
                     found[name] = data
         return found
@@ -97,6 +98,13 @@ class DiskStore:
                 return (self.root / name).stat().st_size
             except (FileNotFoundError, NotADirectoryError):
                 return None
+
+    def holds(self, name: str, size: int, digest: str) -> bool:
+        if self.size(name) != size:
+            return False
+        path = self.root / name
+        with reading(path), path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == digest
 
     @contextmanager
     def scratch(self, name: str) -> Iterator[_Scratch]:
@@ -134,17 +142,20 @@ class DiskStore:
     def remove(self, name: str) -> None:
         path = self.root / name
         with writing(path):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
+            while path.is_dir() and not path.is_symlink():
+                try:
+                    shutil.rmtree(path)
+                except FileNotFoundError:  # another removes it, too
+                    continue
+            with suppress(NotADirectoryError):
                 path.unlink(missing_ok=True)
 
     @contextmanager
-    def lock(self, name: str) -> Iterator[None]:
+    def lock(self, name: str) -> Iterator[bool]:
         path = self.root / name
         handle = self._locked(path)
         try:
-            yield
+            yield True
         finally:
             with suppress(OSError):  # what holds something stays
                 path.unlink()
@@ -200,14 +211,23 @@ def _link(path: Path, target: Path) -> bool:
         target.hardlink_to(path)
     except FileExistsError:
         return False
+    except FileNotFoundError:
+        raise
     except OSError:
-        # a file system without links: to create the name decides who is first
-        with suppress(FileExistsError):
-            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-            beside = target.with_name(f"_{target.name}.{uuid.uuid4().hex[:12]}.tmp")
-            shutil.copyfile(path, beside)
-            sync(beside)
-            beside.replace(target)
-            return True
+        return _claim(path, target)
+    return True
+
+
+def _claim(path: Path, target: Path) -> bool:
+    """As `_link` where a file system has no links: to create the name, empty for a moment, decides."""
+    beside = target.with_name(f"_{target.name}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        shutil.copyfile(path, beside)
+        sync(beside)
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        beside.replace(target)
+    except FileExistsError:
         return False
+    finally:
+        beside.unlink(missing_ok=True)
     return True

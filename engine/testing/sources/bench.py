@@ -159,7 +159,12 @@ class SourceBench(SectionBench):
         if isinstance(self._opened, Exception):
             where = ", ".join(f"{name}={value!r}" for name, value in self.usual.items() if name != "use")
             return f"it can't be opened with {where}: {described(self._opened)}"
-        wanted: Mapping[str, Any] = {"path": Path, "schema": pa.Schema, "text": bool, "rows": int | None}
+        wanted: Mapping[str, Any] = {
+            "path": Path | str,
+            "schema": pa.Schema,
+            "text": bool,
+            "rows": int | None,
+        }
         for name, kind in wanted.items():
             found = getattr(self._opened, name, NotImplemented)
             if not isinstance(found, kind):

@@ -103,10 +103,10 @@ def files(bench: SourceBench) -> None:
     source = bench.source
     with running("asked for its files", "files() gives a tuple of paths, an empty one where it reads none"):
         found = source.files()
-    if not isinstance(found, tuple) or not all(isinstance(file, Path) for file in found):
-        raise CheckFailedError(f"files() gives {found!r}; it must be a tuple of Path")
+    if not isinstance(found, tuple) or not all(isinstance(file, Path | str) for file in found):
+        raise CheckFailedError(f"files() gives {found!r}; it must be a tuple of Path, or of URLs")
     for file in found:
-        if not file.is_file():
+        if isinstance(file, Path) and not file.is_file():
             raise CheckFailedError(f"files() names {file}, which is no file; name those that are read")
     given = bench.usual.get("path")
     real = {os.path.realpath(path) for path in (source.path, *found)}

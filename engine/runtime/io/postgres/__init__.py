@@ -1,0 +1,1 @@
+"""PostgreSQL, in and out, by ADBC: binary COPY both ways."""
