@@ -27,7 +27,7 @@ import pyarrow as pa
 
 from engine.errors import DataError
 from engine.failpoint import reach
-from engine.runtime.io.files import SinkError
+from engine.runtime.io.files import SinkError, writing
 from engine.runtime.io.formats import file_sink
 from engine.runtime.io.sink import STATE, FileSink, Join
 from engine.runtime.rejects import Rejects, rejects_path
@@ -197,6 +197,8 @@ class FilesState:
         self._store.write(f"{self._run(run_id)}/heartbeat.json", msgspec.json.encode(beat))
 
     def discard(self, run_id: str) -> None:
+        if self._store.read(self._refused(run_id)) == self._rejected.shown(run_id).encode():
+            self._rejected.remove(run_id)
         self._clear(run_id)
         self._store.remove(self._run(run_id))
 
@@ -232,6 +234,8 @@ class FilesState:
         ordered = [receipts[shard.index] for shard in plan.shards]
         self._check_free(plan)
         self._check_written(plan.run_id, ordered)
+        # from here on the file of rejects is this run's, and goes if the run is discarded
+        self._store.write(self._refused(plan.run_id), self._rejected.shown(plan.run_id).encode())
         refused = self._rejected.publish(self._store, self._run(plan.run_id), plan, ordered, rejected)
         reach("commit.rejects")
         whole = ""
@@ -332,7 +336,8 @@ class FilesState:
             ]
             self._join(parts, scratch.path, schema)
             reach("commit.joined")
-            size = scratch.path.stat().st_size
+            with writing(scratch.path):
+                size = scratch.path.stat().st_size
             scratch.keep()
         return [Committed(self._name, rows, size)]
 
@@ -364,6 +369,9 @@ class FilesState:
 
     def _run(self, run_id: str) -> str:
         return f"{self._base}/{run_id}"
+
+    def _refused(self, run_id: str) -> str:
+        return f"{self._run(run_id)}/rejects"
 
     def _plan(self, run_id: str) -> str:
         return f"{self._run(run_id)}/plan.json"
