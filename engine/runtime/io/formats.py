@@ -18,8 +18,9 @@ from engine.runtime.io.finding import find
 from engine.runtime.io.join import join_csv, join_ipc, join_lines, join_parquet_files
 from engine.runtime.io.object_sink import ObjectSink
 from engine.runtime.io.output import Output
-from engine.runtime.io.part import FileFormat, FilePart, part_of
+from engine.runtime.io.part import FilePart, part_of
 from engine.runtime.io.piece import Piece
+from engine.runtime.io.reader import FileFormat
 from engine.runtime.io.sink import FileSink
 from engine.runtime.io.source import FileSource
 from engine.runtime.io.storage import DISK, address_of, options_of, storage_of
@@ -41,6 +42,8 @@ class SourceFiles:
         Endings of the files that are taken from a folder.
     storage : mapping, optional
         The option ``storage``.
+    **how : str or bool
+        The other options, which tell how a file is read.
     """
 
     def __init__(
@@ -50,8 +53,10 @@ class SourceFiles:
         path: str,
         extensions: Iterable[str],
         storage: Mapping[str, Any] | None = None,
+        **how: str | bool,
     ) -> None:
         self._name = name
+        self._how = {"format": name, **how}
         self._format = format
         self._formats = dict.fromkeys(extensions, name)
         self._address = address_of(path)
@@ -60,7 +65,7 @@ class SourceFiles:
     def open(self) -> FileSource:
         """All of them."""
         found = find(self._address, self._storage, self._formats, self._name)
-        return FileSource(self._address, found.files, self._format, found.keys)
+        return FileSource(self._address, found.files, self._format, found.keys, self._how)
 
     def part(self, pieces: Sequence[Piece]) -> FilePart:
         """Some pieces of them, without a look at the others."""
@@ -82,7 +87,8 @@ def csv_files(
     multiline: bool = True,
 ) -> SourceFiles:
     """CSV files."""
-    return SourceFiles("csv", csv.CsvReader(_character(delimiter), multiline), path, extensions, storage)
+    format = csv.CsvReader(_character(delimiter), multiline)
+    return SourceFiles("csv", format, path, extensions, storage, delimiter=delimiter, multiline=multiline)
 
 
 def jsonl_files(
