@@ -95,7 +95,7 @@ class CsvReader:
             with file.stream() as stream, pacsv.open_csv(stream, *options) as reader:
                 yield from reader
         except (OSError, pa.ArrowException) as error:
-            raise DataError(f"{file}{_fault(reason(error))}") from None
+            raise DataError(f"{file}{fault(reason(error))}") from None
 
     def _by_line(
         self, file: StoredFile, piece: Piece, header: Sequence[str], asked: Sequence[str]
@@ -103,8 +103,7 @@ class CsvReader:
         """The rows of a piece; each must be a line."""
         if any("\n" in name or "\r" in name for name in header):
             raise DataError(f"{file}, line 1: a column's name holds a line break; set source.multiline=true")
-        with reading(file):
-            begin = _behind_header(file)
+        begin = self._begin(file)
         with reading(file), open_for(file, piece) as handle:
             if piece.of == "file":
                 handle.read(begin)
@@ -154,25 +153,34 @@ class CsvReader:
         )
 
     def _head(self, file: StoredFile) -> tuple[list[str], bool]:
-        """The names in the first line, and whether any row follows."""
-        try:
-            with (
-                reading(file),
-                file.stream() as stream,
-                io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="") as lines,
-            ):
-                reader = csv.reader(lines, delimiter=self._delimiter)
-                header = next(reader, [])
-                any_rows = next((True for row in reader if row or len(header) == 1), False)
-        except csv.Error as error:
-            raise DataError(f"{file}, line 1: can't be read as CSV: {error}") from None
-        if not header:
-            raise DataError(f"{file}, line 1: expected the names of the columns, found an empty line")
-        if any("\udc80" <= letter <= "\udcff" for name in header for letter in name):
-            raise DataError(
-                f"{file}, line 1: the names of the columns are no UTF-8; convert the file to UTF-8"
-            )
-        return header, any_rows
+        with reading(file), file.stream() as stream:
+            return read_head(file, stream, self._delimiter)
+
+    def _begin(self, file: StoredFile) -> int:
+        with reading(file):
+            return _behind_header(file)
+
+
+def read_head(file: StoredFile, stream: Any, delimiter: str) -> tuple[list[str], bool]:
+    """The names in the first line, and whether any row follows.
+
+    Raises
+    ------
+    DataError
+        There are none, or they are no text.
+    """
+    try:
+        with io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
+            reader = csv.reader(lines, delimiter=delimiter)
+            header = next(reader, [])
+            any_rows = next((True for row in reader if row or len(header) == 1), False)
+    except csv.Error as error:
+        raise DataError(f"{file}, line 1: can't be read as CSV: {error}") from None
+    if not header:
+        raise DataError(f"{file}, line 1: expected the names of the columns, found an empty line")
+    if any("\udc80" <= letter <= "\udcff" for name in header for letter in name):
+        raise DataError(f"{file}, line 1: the names of the columns are no UTF-8; convert the file to UTF-8")
+    return header, any_rows
 
 
 class CsvPart:
@@ -224,6 +232,19 @@ def check_columns(schema: pa.Schema) -> None:
     odd = [f"{field.name} ({field.type})" for field in schema if not _prints(field)]
     if odd:
         raise DataError(f"a CSV file can't hold {listing(odd)}; write Parquet, or leave them out of 'keep'")
+
+
+def csv_text(batch: pa.RecordBatch, first: bool, delimiter: str = ",") -> bytes:
+    """Rows as lines of CSV, the first ones below the header.
+
+    >>> csv_text(pa.record_batch({"late": [True], "score": [0.1]}), True)
+    b'"late","score"\\ntrue,0.1\\n'
+    """
+    output = pa.BufferOutputStream()
+    options = pacsv.WriteOptions(include_header=first, delimiter=delimiter)
+    pacsv.write_csv(printable(pa.Table.from_batches([batch])), output, options)
+    text: bytes = output.getvalue().to_pybytes()
+    return text
 
 
 def printable(table: pa.Table) -> pa.Table:
@@ -299,7 +320,7 @@ def _count_lines(content: bytes, blank: bool) -> int:
     return sum(1 for line in content.splitlines() if line or blank)
 
 
-def _fault(found: str) -> str:
+def fault(found: str) -> str:
     """Arrow's message about a file, with its row as a line."""
     if "straddling" in found:
         size = _BLOCK >> 20
@@ -317,5 +338,5 @@ def _fault_in(block: Block, found: str) -> str:
     match = re.search(r"Row #(\d+): ", found)
     lines = [number for number, line in enumerate(block.content.splitlines()) if line]
     place = lines[int(match[1]) - 1] if match and int(match[1]) <= len(lines) else 0
-    what = re.sub(r"^, line \d+", "", _fault(found))
+    what = re.sub(r"^, line \d+", "", fault(found))
     return f"{block.where(place)}{what}"
