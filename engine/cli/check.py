@@ -19,7 +19,8 @@ from engine.runtime.io import Sink, Source, open_sink, open_source
 from engine.runtime.io.apart import check_apart
 from engine.runtime.io.pipe import PipeSource
 from engine.runtime.io.pipe_sink import PipeSink
-from engine.runtime.rejects import check_rejects, rejects_path
+from engine.runtime.piped import check_output, check_run
+from engine.runtime.rejects import rejects_path
 
 
 def run(arguments: Arguments) -> int:
@@ -52,6 +53,7 @@ def _checked(arguments: Arguments) -> Iterator[tuple[str, str]]:
     source = open_source(opened.config["source"], registry, set_by) if _given(opened, "source") else None
     sink = open_sink(opened.config["sink"], registry, set_by) if _given(opened, "sink") else None
     if source is not None and sink is not None:
+        check_run(source, sink, options.executor, options.resume)
         check_apart(source, sink.path, rejects_path(options.rejects, sink))
     if isinstance(source, PipeSource):
         yield "source", f"{source.path}: its columns are known once it is read"
@@ -79,8 +81,7 @@ def _run(opened: Opened, options: RunOptions, source: Source | None, sink: Sink 
     if source is None or sink is None or opened.pipeline is None or isinstance(source, PipeSource):
         if sink is not None:
             sink.check()
-        if isinstance(sink, PipeSink):
-            check_rejects(options.rejects, sink)
+            check_output(sink, options.rejects)
         return told
     batch = plan_batch(
         opened.pipeline,

@@ -20,6 +20,7 @@ from engine.runtime.io.piece import Piece
 from engine.runtime.io.pipe import PipeSource
 from engine.runtime.io.pipe_sink import PipeSink
 from engine.runtime.onego import OneGo
+from engine.runtime.piped import check_output, check_run, columns_to_read, source_schema
 from engine.runtime.rejects import Rejects, check_rejects, rejects_path
 from engine.runtime.shards.cut import SHARD_ROWS, cut, cut_between_groups
 from engine.runtime.shards.drive import Driver, Progress, Resume
@@ -181,6 +182,7 @@ def run_batch(
     """
     started = time.perf_counter()
     threads = threads or len(os.sched_getaffinity(0))
+    check_run(source, sink, executor, resume)
     batch = plan_batch(
         pipeline,
         source,
@@ -244,9 +246,7 @@ def plan_batch(
         A stage doesn't say what its groups are.
     """
     rejects = rejects or Rejects()
-    if isinstance(sink, PipeSink):  # the source may have to be waited for
-        sink.check()
-        check_rejects(rejects, sink)
+    check_output(sink, rejects)
     schema = _check(pipeline, source, sink, rejects)
     state = sink.state(rejects) if isinstance(sink, ShardedSink) else None
     shard_rows = shard_rows or SHARD_ROWS
@@ -275,7 +275,7 @@ def plan_batch(
         source=source,
         rejects=rejects,
         schema=schema,
-        columns=tuple(name for name in pipeline.reads if name in set(source.schema.names)),
+        columns=columns_to_read(pipeline, source),
         coded=tuple(_coded(pipeline, schema, sink)),
         takes_coded=sink.takes_coded,
         batch_rows=batch_rows or _batch_rows(source.rows, threads),
@@ -286,19 +286,12 @@ def plan_batch(
 
 def _check(pipeline: BatchPipeline, source: Source, sink: Sink, rejects: Rejects) -> pa.Schema:
     check_grouping(pipeline.plan)
-    columns = _columns(pipeline, source)
+    columns = source_schema(pipeline, source)
     pipeline.check_schema(columns, str(source.path), text=source.text)
     check_apart(source, sink.path, rejects_path(rejects, sink))
     schema = pipeline.output_schema(columns)
     sink.check_columns(schema)
     return schema
-
-
-def _columns(pipeline: BatchPipeline, source: Source) -> pa.Schema:
-    """Those of the source; where nothing came, not even a name, those that are wanted, without a value."""
-    if isinstance(source, PipeSource) and source.is_blank:
-        return pa.schema([(name, pa.null()) for name in pipeline.reads])
-    return source.schema
 
 
 def _shards(

@@ -163,6 +163,11 @@ class PipeSource:
         return self._format.head(self._file).schema
 
     @property
+    def is_open(self) -> bool:
+        """Whether later rows may have columns that its beginning doesn't tell."""
+        return not self.text
+
+    @property
     def is_blank(self) -> bool:
         """Whether it ended without a row, and without a word about its columns."""
         return not self.schema.names and self._file.pipe.is_blank

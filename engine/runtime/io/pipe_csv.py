@@ -78,7 +78,9 @@ class PipedCsvReader(CsvReader):
         assert self._first is not None
         line, rest = 1 + _breaks(self._first), b""
         with reading(file), file.stream() as stream:
-            stream.read(len(self._first))
+            skip = len(self._first)
+            while skip:
+                skip -= len(stream.read(skip))
             while more := stream.read(self._block):
                 content = rest + more
                 end = self._records.whole(content)

@@ -90,7 +90,7 @@ class PipeWriter:
     ) -> None:
         try:
             if kind is None and not self._begun:
-                self.write(self._schema.empty_table().to_batches()[0])
+                self.write(pa.RecordBatch.from_pylist([], schema=self._schema))
         finally:
             sys.stdout.flush()
             os.dup2(self._descriptor, self._stdout)
