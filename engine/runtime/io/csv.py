@@ -5,9 +5,6 @@ Only an empty field is missing; a quoted ``""`` is empty text.
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,13 +16,20 @@ import pyarrow.types as pt
 
 from engine.errors import DataError, listing
 from engine.runtime.io.compressed import TextOutput
+from engine.runtime.io.csv_text import (
+    BLOCK,
+    behind_header,
+    count_lines,
+    ends_closed,
+    fault,
+    fault_in,
+    read_head,
+)
 from engine.runtime.io.files import reading, reason, writing
 from engine.runtime.io.lines import CUT, Block, cut_bytes, open_for, read_lines
-from engine.runtime.io.part import Head
 from engine.runtime.io.piece import Piece
+from engine.runtime.io.reader import Head
 from engine.runtime.io.storage import StoredFile
-
-_BLOCK = 8 << 20
 
 
 class CsvReader:
@@ -47,7 +51,7 @@ class CsvReader:
     text = True
 
     def __init__(
-        self, delimiter: str = ",", multiline: bool = True, cut: int = CUT, block: int = _BLOCK
+        self, delimiter: str = ",", multiline: bool = True, cut: int = CUT, block: int = BLOCK
     ) -> None:
         self._delimiter = delimiter
         self._multiline = multiline
@@ -118,15 +122,15 @@ class CsvReader:
         options = self._options(len(content) + 1, header, asked)
         options[0].column_names = list(header)
         # Arrow takes a quotation mark that is never closed for closed where the text ends
-        whole = _ends_closed(content, self._delimiter)
+        whole = ends_closed(content, self._delimiter)
         if whole:
             try:
                 with pacsv.open_csv(pa.BufferReader(content), *options) as reader:
                     found = list(reader)
             except pa.ArrowException as error:
-                raise DataError(_fault_in(block, reason(error))) from None
+                raise DataError(fault_in(block, reason(error))) from None
             rows = sum(batch.num_rows for batch in found)
-        if not whole or rows != _count_lines(content, blank=len(header) == 1):
+        if not whole or rows != count_lines(content, blank=len(header) == 1):
             raise DataError(
                 f"{block.where(0)} or later: a field holds a line break, or a quotation mark is never "
                 "closed; if fields may hold line breaks, set source.multiline=true"
@@ -158,29 +162,7 @@ class CsvReader:
 
     def _begin(self, file: StoredFile) -> int:
         with reading(file):
-            return _behind_header(file)
-
-
-def read_head(file: StoredFile, stream: Any, delimiter: str) -> tuple[list[str], bool]:
-    """The names in the first line, and whether any row follows.
-
-    Raises
-    ------
-    DataError
-        There are none, or they are no text.
-    """
-    try:
-        with io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
-            reader = csv.reader(lines, delimiter=delimiter)
-            header = next(reader, [])
-            any_rows = next((True for row in reader if row or len(header) == 1), False)
-    except csv.Error as error:
-        raise DataError(f"{file}, line 1: can't be read as CSV: {error}") from None
-    if not header:
-        raise DataError(f"{file}, line 1: expected the names of the columns, found an empty line")
-    if any("\udc80" <= letter <= "\udcff" for name in header for letter in name):
-        raise DataError(f"{file}, line 1: the names of the columns are no UTF-8; convert the file to UTF-8")
-    return header, any_rows
+            return behind_header(file)
 
 
 class CsvPart:
@@ -234,10 +216,10 @@ def check_columns(schema: pa.Schema) -> None:
         raise DataError(f"a CSV file can't hold {listing(odd)}; write Parquet, or leave them out of 'keep'")
 
 
-def csv_text(batch: pa.RecordBatch, first: bool, delimiter: str = ",") -> bytes:
+def csv_lines(batch: pa.RecordBatch, first: bool, delimiter: str = ",") -> bytes:
     """Rows as lines of CSV, the first ones below the header.
 
-    >>> csv_text(pa.record_batch({"late": [True], "score": [0.1]}), True)
+    >>> csv_lines(pa.record_batch({"late": [True], "score": [0.1]}), True)
     b'"late","score"\\ntrue,0.1\\n'
     """
     output = pa.BufferOutputStream()
@@ -287,56 +269,3 @@ def _text(column: pa.Array) -> pa.Array:
         return pc.cast(column, pa.string())
     except pa.ArrowInvalid:
         return column
-
-
-def _behind_header(file: StoredFile) -> int:
-    """Where the second line begins."""
-    with file.stream() as stream:
-        head = b""
-        while more := stream.read(1 << 16):
-            head += more
-            end = re.search(rb"\r\n|\n|\r(?=[^\n])", head)
-            if end is not None:
-                return end.end()
-        return len(head)
-
-
-def _ends_closed(content: bytes, delimiter: str) -> bool:
-    """Whether the last line is whole by itself: no field of it goes on in the next one."""
-    last = content.rstrip(b"\r\n")
-    last = last[max(last.rfind(b"\n"), last.rfind(b"\r")) + 1 :]
-    parts = re.escape(delimiter.encode())
-    field = rb'(?>"(?:[^"]|"")*+"[^%b]*+|[^"%b][^%b]*+|)' % (parts, parts, parts)
-    return b'"' not in last or re.fullmatch(rb"(?:%b%b)*+%b" % (field, parts, field), last) is not None
-
-
-def _count_lines(content: bytes, blank: bool) -> int:
-    """How many lines there are, blank ones too, if they count."""
-    breaks = content.count(b"\n")
-    if content.count(b"\r") == content.count(b"\r\n") and (
-        blank or not re.search(rb"^\r?\n", content, re.MULTILINE)
-    ):
-        return breaks + (not content.endswith(b"\n"))
-    return sum(1 for line in content.splitlines() if line or blank)
-
-
-def fault(found: str) -> str:
-    """Arrow's message about a file, with its row as a line."""
-    if "straddling" in found:
-        size = _BLOCK >> 20
-        return f": a record is longer than {size} MB, or a quotation mark is never closed"
-    match = re.search(r"Row #(\d+): (.*)", found)
-    if match is None:
-        return f": can't be read as CSV: {found.removeprefix('CSV parse error: ')}"
-    columns = re.match(r"Expected (\d+) columns, got (\d+)", match[2])
-    what = f"expected {columns[1]} fields, found {columns[2]}" if columns else match[2]
-    return f", line {match[1]}: {what}"
-
-
-def _fault_in(block: Block, found: str) -> str:
-    """Arrow's message about some lines, with its row, which leaves out blank ones, as a line."""
-    match = re.search(r"Row #(\d+): ", found)
-    lines = [number for number, line in enumerate(block.content.splitlines()) if line]
-    place = lines[int(match[1]) - 1] if match and int(match[1]) <= len(lines) else 0
-    what = re.sub(r"^, line \d+", "", fault(found))
-    return f"{block.where(place)}{what}"

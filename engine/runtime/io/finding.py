@@ -107,10 +107,24 @@ def _of_output(folder: Address, storage: Storage, files: list[Found]) -> list[Fo
         begun = storage.kind(inside(folder, STATE)) == "folder"
         return [item for item in files if not (begun and _PART.match(item.parts[-1]))]
     by_name = {item.parts[-1]: item for item in files}
-    gone = [file.name for file in commit.files if file.name not in by_name]
-    if gone:
-        raise DataError(f"{folder}: gone, of what run {commit.run_id} wrote: {listing(gone, 3)}")
+    odd = [
+        file.name
+        for file in commit.files
+        if file.name not in by_name or _size(by_name[file.name], storage) != file.size
+    ]
+    if odd:
+        raise DataError(
+            f"{folder}: gone, or another file than run {commit.run_id} wrote: {listing(odd, 3)};"
+            " to write everything anew: sink.mode=replace"
+        )
     return [by_name[file.name] for file in commit.files]
+
+
+def _size(found: Found, storage: Storage) -> int | None:
+    if found.file is not None:
+        return found.file.size
+    now = storage.now(found.address)
+    return None if now is None else now[0]
 
 
 def ending_of(name: str, formats: Mapping[str, object]) -> str:

@@ -19,11 +19,12 @@ from engine.runtime.io.finding import find
 from engine.runtime.io.join import join_csv, join_ipc, join_lines, join_parquet_files
 from engine.runtime.io.object_sink import ObjectSink
 from engine.runtime.io.output import Output
-from engine.runtime.io.part import FileFormat, FilePart, part_of
+from engine.runtime.io.part import FilePart, part_of
 from engine.runtime.io.piece import Piece
 from engine.runtime.io.pipe import PIPE, PipeSource
 from engine.runtime.io.pipe_csv import PipedCsvReader
 from engine.runtime.io.pipe_sink import PipeSink
+from engine.runtime.io.reader import FileFormat
 from engine.runtime.io.sink import FileSink
 from engine.runtime.io.source import FileSource
 from engine.runtime.io.storage import DISK, address_of, options_of, storage_of
@@ -49,6 +50,8 @@ class SourceFiles:
         The option ``storage``.
     stream : callable, optional
         Makes what reads the format from standard input, where that can be done.
+    **how : str or bool
+        The other options, which tell how a file is read.
     """
 
     def __init__(
@@ -59,8 +62,10 @@ class SourceFiles:
         extensions: Iterable[str],
         storage: Mapping[str, Any] | None = None,
         stream: Callable[[], FileFormat] | None = None,
+        **how: str | bool,
     ) -> None:
         self._name = name
+        self._how = {"format": name, **how}
         self._format = format
         self._stream = stream
         self._is_pipe = path == PIPE
@@ -73,7 +78,7 @@ class SourceFiles:
         if self._is_pipe:
             return PipeSource(self._streamed())
         found = find(self._address, self._storage, self._formats, self._name)
-        return FileSource(self._address, found.files, self._format, found.keys)
+        return FileSource(self._address, found.files, self._format, found.keys, self._how)
 
     def part(self, pieces: Sequence[Piece]) -> FilePart:
         """Some pieces of them, without a look at the others."""
@@ -103,9 +108,10 @@ def csv_files(
     multiline: bool = True,
 ) -> SourceFiles:
     """CSV files."""
-    character = _character(delimiter)
-    stream = partial(PipedCsvReader, character, multiline)
-    return SourceFiles("csv", csv.CsvReader(character, multiline), path, extensions, storage, stream)
+    format = csv.CsvReader(_character(delimiter), multiline)
+    stream = partial(PipedCsvReader, _character(delimiter), multiline)
+    how: dict[str, str | bool] = {"delimiter": delimiter, "multiline": multiline}
+    return SourceFiles("csv", format, path, extensions, storage, stream, **how)
 
 
 def jsonl_files(
@@ -139,7 +145,7 @@ def csv_output(extension: str = ".csv", delimiter: str = ",") -> Output:
     """How CSV is written; compressed by an extension such as ``.csv.gz``."""
     part = partial(csv.CsvPart, delimiter=_character(delimiter))
     join = partial(join_csv, part=part)
-    text = partial(csv.csv_text, delimiter=_character(delimiter))
+    text = partial(csv.csv_lines, delimiter=_character(delimiter))
     return Output(extension, part, csv.check_columns, join=join, options={"delimiter": delimiter}, text=text)
 
 

@@ -21,8 +21,8 @@ from engine.errors import DataError, listing
 from engine.runtime.io.compressed import TextOutput
 from engine.runtime.io.files import reading, writing
 from engine.runtime.io.lines import CUT, MARK, Block, cut_bytes, open_for, read_lines
-from engine.runtime.io.part import Head
 from engine.runtime.io.piece import Piece
+from engine.runtime.io.reader import Head
 from engine.runtime.io.storage import StoredFile
 
 _BLOCK = 4 << 20

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from engine.errors import DataError
-from engine.runtime.io.part import FileFormat
+from engine.runtime.io.reader import FileFormat
 from engine.runtime.io.storage import DISK, StoredFile
 from engine.source import Address
 

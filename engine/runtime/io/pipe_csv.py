@@ -11,12 +11,11 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from engine.errors import DataError
-from engine.runtime.io.csv import CsvReader, fault, read_head
+from engine.runtime.io.csv import CsvReader
+from engine.runtime.io.csv_text import BLOCK, fault, read_head
 from engine.runtime.io.files import reading, reason
 from engine.runtime.io.lines import LONGEST, MARK, Block
 from engine.runtime.io.storage import StoredFile
-
-_BLOCK = 8 << 20
 
 
 class PipedCsvReader(CsvReader):
@@ -30,7 +29,7 @@ class PipedCsvReader(CsvReader):
     """
 
     def __init__(self, delimiter: str = ",", multiline: bool = True) -> None:
-        super().__init__(delimiter, multiline, block=_BLOCK)
+        super().__init__(delimiter, multiline, block=BLOCK)
         self._first: bytes | None = None
         self._records = _Records(delimiter)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import uuid
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from types import TracebackType
 
 import msgspec
@@ -23,12 +22,6 @@ from engine.runtime.store import Scratch, Store
 def attempt_names(attempt: str, extension: str) -> tuple[str, str]:
     """The files of an attempt: of its output, and of its rejected rows (there only if there are any)."""
     return f"{attempt}{extension}", f"{attempt}.rejected.arrow"
-
-
-def digest_of(path: Path) -> str:
-    """The sha256 of a file, as a receipt has it."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class FileAttempt:
@@ -99,8 +92,9 @@ class FileAttempt:
         self._end(self._scratch, self._part)
         reach("attempt.written")
         path = self._scratch.path
-        with writing(path):
-            size, digest = path.stat().st_size, digest_of(path)
+        with writing(path), path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            size = file.tell()
         receipt = msgspec.structs.replace(receipt, attempt=self._attempt, size=size, digest=digest)
         if self._rejects is not None:
             self._rejects[0].keep()

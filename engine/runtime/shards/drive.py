@@ -121,10 +121,11 @@ class Driver:
         ConfigError, DataError
         """
         run_id = self.plan.run_id
+        unfinished = self.state.unfinished()
         commits = self.state.commits()
         mine = next((commit for commit in commits if commit.run_id == run_id), None)
-        unfinished = self.state.unfinished()
-        if mine is not None and run_id not in unfinished:
+        # asked once more: another process may have ended it meanwhile
+        if mine is not None and (run_id not in unfinished or run_id not in self.state.unfinished()):
             return Ended(mine, False, 0)
         if self.resume == "require" and run_id not in unfinished:
             raise ConfigError([self._nothing_to_resume(unfinished)])
@@ -134,9 +135,10 @@ class Driver:
             resumable = [plan for plan in plans.values() if plan is not None and plan.resumable]
             if resumable:
                 raise ConfigError([self._other_run(resumable[0])])
-        if run_id not in unfinished or self.resume == "never":
-            self.sink.check()
-            check_rejects(self.job.rejects, self.sink)
+        if self.resume == "never" and unfinished:
+            return None  # what is discarded may be all that stands in the way
+        if run_id not in unfinished:
+            self._check_sink()
         elif commits and self.sink.mode == "error":
             raise DataError(
                 f"{self.sink.path}: run {commits[-1].run_id} is committed there, and this one was begun to"
@@ -144,6 +146,10 @@ class Driver:
                 " sink.mode=replace"
             )
         return None
+
+    def _check_sink(self) -> None:
+        self.sink.check()
+        check_rejects(self.job.rejects, self.sink)
 
     def _other_run(self, plan: Plan) -> Mistake:
         return Mistake(
@@ -165,10 +171,12 @@ class Driver:
 
     def _under_lock(self, alone: bool) -> Ended:
         run_id = self.plan.run_id
-        for other in self.state.unfinished():
-            # those that stand in the way were refused above
-            if other != run_id or self.resume == "never":
-                self.state.discard(other)
+        # those that stand in the way were refused above
+        gone = [o for o in self.state.unfinished() if o != run_id or self.resume == "never"]
+        for other in gone:
+            self.state.discard(other)
+        if gone and self.resume == "never":
+            self._check_sink()
         self.state.begin(self.plan)
         plan = self.state.plan(run_id) or self.plan
         receipts = dict(self.state.receipts(run_id))

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import msgspec
@@ -27,10 +27,10 @@ import pyarrow as pa
 
 from engine.errors import DataError
 from engine.failpoint import reach
-from engine.runtime.io.files import SinkError
+from engine.runtime.io.files import SinkError, writing
 from engine.runtime.io.output import Join, PartMaker
 from engine.runtime.io.sink import STATE
-from engine.runtime.shards.attempt import FileAttempt, attempt_names, digest_of
+from engine.runtime.shards.attempt import FileAttempt, attempt_names
 from engine.runtime.shards.plan import Commit, Committed, Plan, Receipt, ended, told
 from engine.runtime.shards.rejected import RejectedFile
 from engine.runtime.store import Store
@@ -147,8 +147,8 @@ class FilesState:
 
     @contextmanager
     def lock(self, run_id: str) -> Iterator[bool]:
-        with self._store.lock(f"{self._base}/lock"):
-            yield True
+        with self._store.lock(f"{self._base}/lock") as alone:
+            yield alone
 
     def clean(self, run_id: str, receipts: Mapping[int, Receipt]) -> None:
         run = self._run(run_id)
@@ -173,6 +173,8 @@ class FilesState:
         self._store.write(f"{self._run(run_id)}/heartbeat.json", msgspec.json.encode(beat))
 
     def discard(self, run_id: str) -> None:
+        if self._store.read(self._refused(run_id)) == self._rejected.shown(run_id).encode():
+            self._rejected.remove(run_id)
         self._clear(run_id)
         self._store.remove(self._run(run_id))
 
@@ -208,6 +210,8 @@ class FilesState:
         ordered = [receipts[shard.index] for shard in plan.shards]
         self._check_free(plan)
         self._check_written(plan.run_id, ordered)
+        # from here on the file of rejects is this run's, and goes if the run is discarded
+        self._store.write(self._refused(plan.run_id), self._rejected.shown(plan.run_id).encode())
         refused = self._rejected.publish(self._store, self._run(plan.run_id), plan, ordered, rejected)
         reach("commit.rejects")
         whole = ""
@@ -246,11 +250,10 @@ class FilesState:
         run = self._run(run_id)
         for receipt in receipts:
             name = f"{run}/attempts/{attempt_names(receipt.attempt, self._extension)[0]}"
-            with self._store.local(name) as path, suppress(FileNotFoundError):
-                if (path.stat().st_size, digest_of(path)) == (receipt.size, receipt.digest):
-                    continue
-            self._store.remove(f"{run}/receipts/{receipt.shard:05d}.json")
-            raise SinkError(f"{self._store.shown(name)}: gone, or no longer what shard {receipt.shard} wrote")
+            if not self._store.holds(name, receipt.size, receipt.digest):
+                self._store.remove(f"{run}/receipts/{receipt.shard:05d}.json")
+                shown = self._store.shown(name)
+                raise SinkError(f"{shown}: gone, or no longer what shard {receipt.shard} wrote")
 
     def _committed(
         self, plan: Plan, files: Sequence[Committed], summary: Mapping[str, Any], refused: str, whole: str
@@ -309,7 +312,8 @@ class FilesState:
             ]
             self._join(parts, scratch.path, schema)
             reach("commit.joined")
-            size = scratch.path.stat().st_size
+            with writing(scratch.path):
+                size = scratch.path.stat().st_size
             scratch.keep()
         return [Committed(self._name, rows, size)]
 
@@ -341,6 +345,9 @@ class FilesState:
 
     def _run(self, run_id: str) -> str:
         return f"{self._base}/{run_id}"
+
+    def _refused(self, run_id: str) -> str:
+        return f"{self._run(run_id)}/rejects"
 
     def _plan(self, run_id: str) -> str:
         return f"{self._run(run_id)}/plan.json"

@@ -45,6 +45,14 @@ class RejectedFile:
         stem, dot, ending = self._name.rpartition(".")
         return f"{stem}.{run_id}{dot}{ending}"
 
+    def shown(self, run_id: str) -> str:
+        """The file of a run as people write it."""
+        return self._store.shown(self.name(run_id))
+
+    def remove(self, run_id: str) -> None:
+        """Remove the file of a run."""
+        self._store.remove(self.name(run_id))
+
     def publish(
         self, store: Store, run: str, plan: Plan, receipts: Sequence[Receipt], schema: pa.Schema
     ) -> str:

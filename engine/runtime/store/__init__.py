@@ -66,6 +66,13 @@ class Store(Protocol):
         """The bytes of a file; None if there is none."""
         ...
 
+    def holds(self, name: str, size: int, digest: str) -> bool:
+        """Whether a file is there and still has the content of that size and sha256.
+
+        Where the store itself holds what it stores against checksums, its size is enough.
+        """
+        ...
+
     def scratch(self, name: str) -> AbstractContextManager[Scratch]:
         """Where to write a file that gets this name if it is kept; else it is removed when the block ends.
 
@@ -89,8 +96,8 @@ class Store(Protocol):
         """Remove a file, or a folder with all in it, if it is there."""
         ...
 
-    def lock(self, name: str) -> AbstractContextManager[None]:
-        """Hold a lock while a block runs; it ends with the process, too. An object store has none.
+    def lock(self, name: str) -> AbstractContextManager[bool]:
+        """Hold a lock while a block runs; it ends with the process, too. An object store has none: False.
 
         Raises
         ------

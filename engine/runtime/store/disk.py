@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import uuid
@@ -98,6 +99,13 @@ class DiskStore:
             except (FileNotFoundError, NotADirectoryError):
                 return None
 
+    def holds(self, name: str, size: int, digest: str) -> bool:
+        if self.size(name) != size:
+            return False
+        path = self.root / name
+        with reading(path), path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == digest
+
     @contextmanager
     def scratch(self, name: str) -> Iterator[_Scratch]:
         scratch = _Scratch(self.root / name)
@@ -143,11 +151,11 @@ class DiskStore:
                 path.unlink(missing_ok=True)
 
     @contextmanager
-    def lock(self, name: str) -> Iterator[None]:
+    def lock(self, name: str) -> Iterator[bool]:
         path = self.root / name
         handle = self._locked(path)
         try:
-            yield
+            yield True
         finally:
             with suppress(OSError):  # what holds something stays
                 path.unlink()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .forks import Forks
-from .scene import PIPELINE, Scene, write_source
+from .scene import COPY, PIPELINE, Scene, write_source
 
 
 @pytest.fixture(scope="session")
@@ -22,5 +22,6 @@ def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
 def scene(tmp_path: Path, forks: Forks) -> Scene:
     (tmp_path / "conf" / "pipeline").mkdir(parents=True)
     (tmp_path / "conf" / "pipeline" / "tiny.yaml").write_text(PIPELINE)
+    (tmp_path / "conf" / "pipeline" / "copy.yaml").write_text(COPY)
     write_source(tmp_path / "in", "parquet")
     return Scene(tmp_path, forks)

@@ -26,6 +26,13 @@ outputs: [n]
 stages:
   clip: {use: clip, columns: [n], lo: 0, hi: 50}
 """
+COPY = """\
+# @package _global_
+name: copy
+inputs: {n: number}
+keep: [id]
+outputs: [n]
+"""
 FILES, GROUPS, GROUP_ROWS = 2, 3, 20
 ROWS = FILES * GROUPS * GROUP_ROWS
 SHARDS = FILES * GROUPS
@@ -72,11 +79,13 @@ class Scene:
     def start(self, sink: str, *overrides: str, point: str = "", **environment: str) -> Child:
         """``engine batch`` into a sink."""
         argv = [
-            "batch", "pipeline=tiny", "--json", "--config-dir", str(self.folder / "conf"),
+            "batch", "--json", "--config-dir", str(self.folder / "conf"),
             f"source.path={self.folder / 'in'}", f"sink.path={self.folder / sink}",
             "rejects.max=null", f"executor.shard_rows={GROUP_ROWS}", "executor.batch_rows=5",
             "executor.threads=2", *self.options, *overrides,
         ]  # fmt: skip
+        if not any(word.startswith("pipeline=") for word in argv):
+            argv.append("pipeline=tiny")
         return self.forks.start(argv, ENGINE_FAILPOINT=point, **environment)
 
     def run(self, sink: str, *overrides: str, point: str = "", **environment: str) -> Ended:
@@ -116,7 +125,12 @@ class Scene:
         state, path = self.state(sink), self.folder / sink
         beside = [p.name for p in path.parent.iterdir() if p.name.startswith("_") and p.name != "_engine"]
         inside = [str(p.relative_to(state)) for p in state.rglob("*") if p.is_file()]
-        known = [name for name in inside if name.startswith("commits/0") or name.endswith("/summary.json")]
+        # a killed process leaves its lock, which nobody holds any more
+        known = [
+            name
+            for name in inside
+            if name.startswith("commits/0") or name.endswith("/summary.json") or name == "lock"
+        ]
         return sorted({*beside, *inside} - {*known})
 
     def remove(self, sink: str) -> None:

@@ -84,13 +84,13 @@ class TableState:
         reach("run.planned")
 
     @contextmanager
-    def lock(self, run_id: str) -> Iterator[None]:
+    def lock(self, run_id: str) -> Iterator[bool]:
         with self._connect(autocommit=True) as session:
             target = tables.resolve(session, self._table)
             self._drive(session, target, run_id, "pg_try_advisory_lock")
             self._driven.add(run_id)
             try:
-                yield
+                yield True
             finally:
                 self._driven.remove(run_id)
 
