@@ -249,6 +249,7 @@ def test_without_a_file_no_row_may_be_refused() -> None:
         ((*JSONL, *OUT, "--json"), "--json: standard output takes the rows (sink.path=-)"),
         ((*JSONL, *OUT, "rejects.max=1"), "rejects.path: is needed: standard output takes answers alone"),
         ((*JSONL, *OUT, "sink.mode=replace"), "sink.mode: standard output has none"),
+        ((*JSONL, *OUT, "executor.use=ray"), "executor.use: standard input belongs to this process"),
         ((*JSONL, *OUT, "resume=require"), "resume: a run with standard input can't be resumed"),
         (
             (*JSONL[:1], "source.use=parquet", *OUT),
@@ -387,3 +388,37 @@ def test_standard_input_is_read_once() -> None:
 def test_a_file_may_be_called_so(folder: Path) -> None:
     (folder / "-").write_bytes(line(0))
     assert open_source({"path": "./-", "use": "jsonl"}).path == Path("-")
+
+
+def test_what_a_plugin_prints_does_not_go_among_the_rows() -> None:
+    code = (
+        "import pyarrow as pa\n"
+        "from engine.runtime.io import open_sink\n"
+        "rows = pa.record_batch({'a': [1]})\n"
+        "print('before')\n"
+        "with open_sink({'path': '-', 'use': 'csv'}).open(rows.schema) as writer:\n"
+        "    print('meanwhile')\n"
+        "    writer.write(rows)\n"
+        "    writer.write(rows)\n"
+        "print('after')\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert (ended.stdout, ended.stderr) == (b'before\n"a"\n1\n1\nafter\n', b"meanwhile\n")
+
+
+def test_a_full_disk_is_told() -> None:
+    with open("/dev/full", "wb") as full:
+        ended = subprocess.run(command(*JSONL, *OUT), input=line(0), stdout=full, stderr=PIPE)
+    message = b"standard output: can't be written: No space left on device\n"
+    assert (ended.returncode, ended.stderr) == (2, message)
+
+
+def test_an_interrupt_ends_the_wait_for_rows() -> None:
+    with start(*JSONL, *OUT) as batch:
+        assert batch.stdin is not None and batch.stdout is not None and batch.stderr is not None
+        batch.stdin.write(line(0))
+        batch.stdin.flush()
+        assert batch.stdout.readline()
+        batch.send_signal(signal.SIGINT)
+        assert batch.stderr.read() == b"interrupted\n"
+    assert batch.returncode == 130
