@@ -407,7 +407,7 @@ def test_what_a_plugin_prints_does_not_go_among_the_rows() -> None:
 
 
 def test_a_full_disk_is_told() -> None:
-    with open("/dev/full", "wb") as full:
+    with Path("/dev/full").open("wb") as full:
         ended = subprocess.run(command(*JSONL, *OUT), input=line(0), stdout=full, stderr=PIPE)
     message = b"standard output: can't be written: No space left on device\n"
     assert (ended.returncode, ended.stderr) == (2, message)
