@@ -140,7 +140,10 @@ def score_shard(
                     f" and {rejected} rejected"
                 )
             rows_in += batch.num_rows
-            check_share(job.rejects, inputs, refusals.count, rows_in, job.source.rows, refusals.samples)
+            written = rows_out if job.is_final else 0
+            check_share(
+                job.rejects, inputs, refusals.count, rows_in, job.source.rows, refusals.samples, written
+            )
             attempt.write(answer)
             rows_out += answer.num_rows
             for name, counter in counters.items():
