@@ -112,11 +112,11 @@ class FilesState:
         every = self._all_commits()
         if not every:
             return ()
-        last = every[-1]
         self._roll_forward(every)
-        gone = self._gone(last)
-        if len(gone) == len(last.files):
+        last = self._standing(every)
+        if last is None:
             return ()
+        gone = self._gone(last)
         if gone and self._mode != "replace":
             raise DataError(
                 f"{self._store.shown(self._name)}: {gone[0]}, which run {last.run_id} wrote, is gone or "
@@ -126,6 +126,17 @@ class FilesState:
             return ()
         names = {file.name for file in last.files}
         return [commit for commit in every if commit is last or names >= {file.name for file in commit.files}]
+
+    def _standing(self, every: Sequence[Commit]) -> Commit | None:
+        """The commit that says what is there; None: there is none, or its output was removed."""
+        if not every or len(self._gone(every[-1])) == len(every[-1].files):
+            return None
+        last = every[-1]
+        # a run is begun again where its output was gone: what is there now is what it made since
+        again = (plan.run_id for plan in self._begun() if ended(plan, every) is None)
+        if any(run == last.run_id or f"-{run}." in file.name for run in again for file in last.files):
+            return None
+        return last
 
     def _all_commits(self) -> list[Commit]:
         found = self._store.read_all(f"{self._base}/commits")
@@ -163,8 +174,9 @@ class FilesState:
     def begin(self, plan: Plan) -> None:
         if self._store.size(self._plan(plan.run_id)) is not None:
             return
-        self._clear(plan.run_id)  # what it left behind when it was ended earlier
         every = self._all_commits()
+        if any(commit.run_id == plan.run_id for commit in every):
+            self._clear(plan.run_id)  # what was written of it when it was ended before
         plan = msgspec.structs.replace(plan, after=every[-1].number if every else 0)
         self._store.create(self._plan(plan.run_id), msgspec.json.encode(plan))
         reach("run.planned")
@@ -257,11 +269,12 @@ class FilesState:
             return
         shown = self._store.shown(self._name)
         every = self._all_commits()
-        if every and ended(plan, every) is None and not self._gone(every[-1]):
+        last = self._standing(every)
+        if last is not None and ended(plan, every) is None:
             raise DataError(
-                f"{shown}: the output of run {every[-1].run_id} is there; to replace it: sink.mode=replace"
+                f"{shown}: the output of run {last.run_id} is there; to replace it: sink.mode=replace"
             )
-        if self._join and not every and self._store.size(self._name) is not None:
+        if self._join and last is None and ended(plan, every) is None and self._store.size(self._name) is not None:
             raise DataError(f"{shown}: somebody wrote this file meanwhile; to replace it: sink.mode=replace")
 
     def _check_written(self, run_id: str, receipts: Sequence[Receipt]) -> None:
@@ -289,9 +302,8 @@ class FilesState:
             if mine is not None:
                 return mine
             last = every[-1] if every else None
-            earlier: tuple[Committed, ...] = ()
-            if last is not None and self._mode == "append" and not self._gone(last):
-                earlier = last.files
+            standing = self._standing(every) if self._mode == "append" else None
+            earlier = () if standing is None else standing.files
             number = 1 if last is None else last.number + 1
             commit = Commit(
                 number,

@@ -93,6 +93,6 @@ def check_once_but_litter(scene: Scene, sink: str) -> None:
     # and not for what is done of the same run, when its output is gone
     for path in (scene.folder / sink).glob("part-*") if "." not in sink else [scene.folder / sink]:
         path.unlink()
-    told = scene.run(sink, "rejects.path=" + str(scene.folder / "other.parquet"), "resume=never").told
+    told = scene.run(sink, f"rejects.path={scene.folder / 'other'}-{sink.partition('.')[0]}.parquet", "resume=never").told
     assert told["rows_in"] == ROWS and told["resumed_shards"] == 0
     assert scene.rows(sink) == clean()
