@@ -19,10 +19,11 @@ Lines(path='a.txt')
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import (
     TYPE_CHECKING,
+    Any,
     ClassVar,
     Protocol,
     TypeAlias,
@@ -114,7 +115,16 @@ class PiecedSource(Source, Protocol):
 
     Pieces are told as JSON, so that a process which has the options of the source and some pieces reads those
     rows and no others (`SourcePlugin.part`).
+
+    Attributes
+    ----------
+    identity : mapping
+        What makes the rows what they are besides the pieces, as JSON: of CSV the delimiter. Only where it is
+        the same, a run is resumed.
     """
+
+    @property
+    def identity(self) -> Mapping[str, Any]: ...
 
     def pieces(self) -> tuple[Piece, ...]:
         """The smallest pieces that are worth being read on their own; in this order they hold every row once.

@@ -199,7 +199,8 @@ def scoring(model: Path, own: Path | None = None, **options: Any) -> Config:
 
 def test_the_built_in_ones() -> None:
     registry = Registry()
-    assert registry.names("source") == registry.names("sink") == ["arrow", "csv", "jsonl", "parquet"]
+    names = ["arrow", "csv", "jsonl", "parquet", "postgres"]
+    assert registry.names("source") == registry.names("sink") == names
     assert registry.names("scorer") == ["native", "xgboost"]
     assert registry.definition("csv", "sink").place == "plugins/sinks/csv.py"
     assert registry.load("csv", "source") is not registry.load("csv", "sink")
@@ -286,7 +287,8 @@ def test_mistakes_of_both_ends_at_once(
         "sink.mode: 'mode' of 'csv' must be one of 'error', 'append', 'replace', not 'replce'."
         " Did you mean 'replace'?\n"
         "  options: path: str (required), mode: 'error' | 'append' | 'replace' = 'error',"
-        " delimiter: str = ','\n"
+        " compression: 'gz' | 'zst' | None = null, delimiter: str = ',',"
+        " storage: dict[str, str | bool] = {}\n"
         "  set by: command line        sink built in: plugins/sinks/csv.py\n"
     )
 
@@ -401,6 +403,7 @@ def test_the_list_has_a_section_for_each_kind(own: Path, capsys: pytest.CaptureF
         ("source", "jlines", "folder"),
         ("source", "jsonl", "built in"),
         ("source", "parquet", "built in"),
+        ("source", "postgres", "built in"),
     ]
 
 
@@ -408,7 +411,7 @@ def test_one_in_full(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["stages", "csv", "kind=sink"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("csv: sink, version 1, from plugins/sinks/csv.py (built in)\n")
-    assert "  mode       'error' | 'append' | 'replace' = 'error'" in out
+    assert "  mode         'error' | 'append' | 'replace' = 'error'" in out
     assert main(["stages", "csv"]) == 2
     assert "there is a source of that name" in capsys.readouterr().err
     assert main(["stages", "kind=sauce"]) == 2
@@ -418,7 +421,8 @@ def test_one_in_full(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_schema_knows_them(own: Path) -> None:
     schema = config_schema(Registry([own]))
     source = schema["properties"]["source"]["anyOf"][0]
-    assert source["properties"]["use"]["enum"] == ["auto", "arrow", "csv", "jlines", "jsonl", "parquet", None]
+    names = ["arrow", "csv", "jlines", "jsonl", "parquet", "postgres"]
+    assert source["properties"]["use"]["enum"] == ["auto", *names, None]
     assert "skip" in source["properties"]
     scorer = schema["$defs"]["stage.xgboost"]["properties"]["scorer"]["anyOf"][0]
     assert scorer == {

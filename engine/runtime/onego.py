@@ -8,6 +8,7 @@ from types import TracebackType
 
 import pyarrow as pa
 
+from engine.errors import DataError
 from engine.runtime.io.formats import file_sink
 from engine.runtime.io.sink import SinkWriter
 from engine.runtime.rejects import Rejects, rejects_path
@@ -26,7 +27,12 @@ class OneGo:
 
     def __init__(self, sink: Sink, rejects: Rejects) -> None:
         self._sink = sink
-        self.rejects = rejects_path(rejects, sink)
+        refused = rejects_path(rejects, sink)
+        if not isinstance(refused, Path):
+            raise DataError(
+                f"{refused}: rejected rows of a sink that takes no shards go to a file of this machine"
+            )
+        self.rejects = refused
         self.files: tuple[Path, ...] = ()
 
     def attempt(self, run_id: str, shard: int, schema: pa.Schema, rejected: pa.Schema) -> WholeAttempt:

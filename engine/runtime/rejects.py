@@ -12,12 +12,15 @@ import pyarrow as pa
 from engine.decode.arrow import take_rows
 from engine.errors import ConfigError, DataError, Mistake
 from engine.files import is_regular
+from engine.runtime.io.address import beside, file_ending, is_url, name_of
 from engine.runtime.io.files import FORMATS
 from engine.runtime.io.formats import file_columns, file_sink
+from engine.runtime.io.storage import address_of
 from engine.runtime.shards.plan import Sample
+from engine.runtime.store.opened import open_store
 from engine.schema import Input
 from engine.sink import Sink
-from engine.source import Source, SourcePart
+from engine.source import Address, Source, SourcePart
 from engine.values import FILTERED, BadValue
 
 MOST_SAMPLES = 5
@@ -75,13 +78,15 @@ class Rejects:
         return self.max * rows if isinstance(self.max, float) else self.max
 
 
-def rejects_path(rejects: Rejects, sink: Sink) -> Path:
+def rejects_path(rejects: Rejects, sink: Sink) -> Address:
     """The file that refused rows go to: the one that was asked for, or one beside the sink."""
+    if rejects.path:
+        return address_of(rejects.path)
+    ending = file_ending(sink.path)
+    name = name_of(sink.path).removesuffix(ending)
     # a sink of another format: rejects are the engine's own
-    extension = sink.extension if sink.extension in FORMATS else ".csv"
-    path = Path(sink.path)
-    name = f"{path.stem if path.suffix else path.name}.rejects{extension}"
-    return Path(rejects.path) if rejects.path else path.with_name(name)
+    known = any(sink.extension in (own, f"{own}.gz", f"{own}.zst") for own in FORMATS)
+    return beside(sink.path, f"{name}.rejects{sink.extension if known else '.csv'}")
 
 
 def rejected_schema(columns: Iterable[str]) -> pa.Schema:
@@ -213,11 +218,16 @@ def check_rejects(rejects: Rejects, sink: Sink) -> None:
     ------
     DataError
     """
-    if isinstance(sink.path, str):
+    if isinstance(sink.path, str) and not is_url(sink.path):
         return  # no file: where its rejected rows go, its state looks at
     path = rejects_path(rejects, sink)
     if sink.mode == "append" and rejects.path is None:
         return  # each run has one of its own
+    if isinstance(path, str):
+        store, name = open_store(path, getattr(sink, "storage", None))
+        if sink.mode != "replace" and store.size(name) is not None:
+            raise DataError(f"{path}: the file exists; to replace it: sink.mode=replace")
+        return
     file_sink(path, "replace" if sink.mode == "replace" else "error").check()
     if path.exists() and not _is_of_rejects(path):
         raise DataError(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
+from typing import Literal
 
 from engine.sink import Mode, Sink, SinkPlugin, option, sink
+
+Compression = Literal["gz", "zst"] | None
 
 
 @sink("csv")
@@ -18,21 +20,26 @@ class CsvSink(SinkPlugin):
     Examples
     --------
     >>> CsvSink(path="scores.csv", mode="replace")
-    CsvSink(path='scores.csv', mode='replace', delimiter=',')
+    CsvSink(path='scores.csv', mode='replace', compression=None, delimiter=',', storage={})
     """
 
-    extensions = (".csv",)
+    extensions = (".csv", ".csv.gz", ".csv.zst")
 
-    path: str = option(help="with an extension one file, without one a folder of parts")
-    mode: Mode = option("error", help="what happens to what is already there")
+    path: str = option(help="a path or URL (s3://…): with an ending one file, without one a folder of parts")
+    mode: Mode = option("error", help="what happens to what is already there; append: to a folder")
+    compression: Compression = option(None, help="of a folder's files: gz or zst; one file's ending tells it")
     delimiter: str = option(",", help="what parts the fields: one character, or tab")
+    storage: dict[str, str | bool] = option(
+        {}, help="how a store is reached: endpoint, region, anonymous; keys come from the environment"
+    )
 
     def check(self) -> Iterable[str]:
-        from engine.runtime.io.formats import delimiter_mistakes
+        from engine.runtime.io.formats import delimiter_mistakes, storage_mistakes
 
-        return delimiter_mistakes(self.delimiter)
+        return (*delimiter_mistakes(self.delimiter), *storage_mistakes(self.storage))
 
     def open(self) -> Sink:
-        from engine.runtime.io.formats import csv_sink
+        from engine.runtime.io.formats import compressed_ending, csv_output, files_sink
 
-        return csv_sink(Path(self.path), self.mode, self.delimiter)
+        output = csv_output(compressed_ending(".csv", self.compression), self.delimiter)
+        return files_sink(self.path, self.mode, output, self.storage)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterable
+from typing import Literal
 
 from engine.sink import Mode, Sink, SinkPlugin, option, sink
+
+Compression = Literal["gz", "zst"] | None
 
 
 @sink("jsonl")
@@ -17,15 +20,25 @@ class JsonlSink(SinkPlugin):
     Examples
     --------
     >>> JsonlSink(path="scores.jsonl")
-    JsonlSink(path='scores.jsonl', mode='error')
+    JsonlSink(path='scores.jsonl', mode='error', compression=None, storage={})
     """
 
-    extensions = (".jsonl", ".ndjson")
+    extensions = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz", ".jsonl.zst", ".ndjson.zst")
 
-    path: str = option(help="with an extension one file, without one a folder of parts")
-    mode: Mode = option("error", help="what happens to what is already there")
+    path: str = option(help="a path or URL (s3://…): with an ending one file, without one a folder of parts")
+    mode: Mode = option("error", help="what happens to what is already there; append: to a folder")
+    compression: Compression = option(None, help="of a folder's files: gz or zst; one file's ending tells it")
+    storage: dict[str, str | bool] = option(
+        {}, help="how a store is reached: endpoint, region, anonymous; keys come from the environment"
+    )
+
+    def check(self) -> Iterable[str]:
+        from engine.runtime.io.formats import storage_mistakes
+
+        return storage_mistakes(self.storage)
 
     def open(self) -> Sink:
-        from engine.runtime.io.formats import jsonl_sink
+        from engine.runtime.io.formats import compressed_ending, files_sink, jsonl_output
 
-        return jsonl_sink(Path(self.path), self.mode)
+        output = jsonl_output(compressed_ending(".jsonl", self.compression))
+        return files_sink(self.path, self.mode, output, self.storage)

@@ -45,7 +45,8 @@ def test_no_line_of_a_run_has_an_empty_place(run: Run, monkeypatch: pytest.Monke
         "batch", "bundle=bundles/again", "source.path=houses.parquet", "sink.path=out.csv", conf=False
     )
     lines = [line for line in (fitted.err + batch.err).splitlines() if line.endswith(" s)")]
-    assert any(line.startswith("batch: 400 of 400 rows (") for line in lines)
+    told = r"batch: [\d,]+ rows/s, \d+ %, 0:00 left, 400 of 400 rows \(0 s\)"
+    assert any(re.fullmatch(told, line) for line in lines)
     assert any(line.startswith("fit: reading rows, 400 of 400 (") for line in lines)
     assert any(line.startswith("fit: model: rounds, 5 of 5 (") for line in lines)
     assert all(re.fullmatch(r"\w+: (\S+ )*[^\s:,]+ \(\d+ s\)", line) for line in lines)

@@ -326,7 +326,7 @@ def test_csv_refuses_columns_it_cannot_hold_before_anything_is_written(tmp_path:
             "\n  set by: the call        source built in: plugins/sources/csv.py",
         ),
         ({"use": "cvs", "path": "x"}, "source.use: there is no source 'cvs'. Did you mean 'csv'?"
-         "\n  there are: auto, arrow, csv, jsonl, parquet"),
+         "\n  there are: auto, arrow, csv, jsonl, parquet, postgres"),
         ({"path": None}, "source.path: a path is needed: a file (.parquet or .arrow or .feather or .arrows or .csv or .jsonl or .ndjson) or a folder"),  # noqa: E501
         (
             {"use": "csv", "path": "x", "delimiter": ";;"},
@@ -340,7 +340,7 @@ def test_csv_refuses_columns_it_cannot_hold_before_anything_is_written(tmp_path:
             )
             for mark in ('"', "\r", "\n", "\0")
         ),
-        ({"use": ["a"], "path": "x"}, "source.use: expected one of auto, arrow, csv, jsonl, parquet, found ['a']"),  # noqa: E501
+        ({"use": ["a"], "path": "x"}, "source.use: expected one of auto, arrow, csv, jsonl, parquet, postgres, found ['a']"),  # noqa: E501
         ([1], "source: must be a mapping such as {path: rows.parquet}, not [1]"),
     ],
 )  # fmt: skip
@@ -357,7 +357,8 @@ def test_mistakes_in_a_sink() -> None:
         "sink.mode: 'mode' of 'csv' must be one of 'error', 'append', 'replace', not 'replce'."
         " Did you mean 'replace'?\n"
         "  options: path: str (required), mode: 'error' | 'append' | 'replace' = 'error',"
-        " delimiter: str = ','\n"
+        " compression: 'gz' | 'zst' | None = null, delimiter: str = ',',"
+        " storage: dict[str, str | bool] = {}\n"
         "  set by: the call        sink built in: plugins/sinks/csv.py"
     )
     with pytest.raises(DataError, match=r"no format has the extension '\.xlsx'"):
@@ -369,11 +370,11 @@ def test_mistakes_in_a_sink() -> None:
     [
         (
             {"path": "x", "use": ["a"]},
-            "sink.use: expected one of auto, arrow, csv, jsonl, parquet, found ['a']",
+            "sink.use: expected one of auto, arrow, csv, jsonl, parquet, postgres, found ['a']",
         ),
         (
             {"path": "x", "format": ["a"]},
-            "sink.format: expected one of arrow, csv, jsonl, parquet, found ['a']",
+            "sink.format: expected one of arrow, csv, jsonl, parquet, postgres, found ['a']",
         ),
         *(
             (

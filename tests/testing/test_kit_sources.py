@@ -12,7 +12,7 @@ from engine.registry import Registry
 from engine.source import Source, source
 from engine.testing import KITS, PluginCheckError, check_source, parametrize_sources, source_checks
 
-from .wrong_sources import WRONG, Opened, Right, write
+from .wrong_sources import WRONG, Opened, Right, RightInPieces, write
 
 SAYS = {
     "opens": "has nothing as 'schema'; it must be Schema",
@@ -33,9 +33,12 @@ SAYS = {
     "files": "a batch could then write its answers over it",
     "nothing_there": "is opened and read all the same; let open() raise DataError",
     "damaged": "it raises ValueError",
+    "pieces": "read piece by piece, there are 200 rows and not 300",
+    "part": "read as the first 50 rows of a piece and the others, there are 200 rows and not 100",
+    "changed": "it reads it all the same; hold it to the size and stamp of the piece",
     "batch": "AttributeError",
 }
-ALSO = {check: {"batch"} for check in ("schema", "row_count", "coded", "threads")}
+ALSO = {check: {"batch"} for check in ("schema", "row_count", "coded", "threads", "pieces")}
 """A batch can't be right where these are not."""
 
 
@@ -54,6 +57,7 @@ def test_every_check_has_its_wrong_source() -> None:
 
 def test_a_right_one_passes() -> None:
     check_source(Right, write=write)
+    check_source(RightInPieces, write=write)
 
 
 def test_rows_that_are_there_already(tmp_path: Path) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pyarrow as pa
+from msgspec.structs import replace
 
 from engine.runtime.io.files import reading
-from engine.source import Source, SourcePlugin, option, source
+from engine.runtime.io.piece import InputChanged, Piece
+from engine.source import Source, SourcePart, SourcePlugin, option, source
 
 WRONG: dict[str, type[SourcePlugin]] = {}
 """By the check that finds it."""
@@ -256,3 +260,74 @@ class TakesLists(Opened):
     ) -> Iterator[pa.RecordBatch]:
         chosen = columns if columns is None else columns.copy()  # type: ignore[attr-defined]
         yield from super().batches(chosen, batch_rows)
+
+
+# -- in pieces
+
+
+class Pieced(Opened):
+    """A right one: pieces of a hundred rows."""
+
+    identity: Mapping[str, Any] = MappingProxyType({})
+
+    def pieces(self) -> tuple[Piece, ...]:
+        status = self.path.stat()
+        whole = Piece(str(self.path.absolute()), status.st_size, str(status.st_mtime_ns))
+        return tuple(
+            replace(whole, of="groups", start=start, stop=start + 100, rows=100, first=start)
+            for start in range(0, self.table.num_rows, 100)
+        )
+
+    def part(self, pieces: Sequence[Piece]) -> SourcePart:
+        for piece in pieces:
+            self.look(piece)
+        return Part(self, pieces)
+
+    def look(self, piece: Piece) -> None:
+        if piece.stamp != str(self.path.stat().st_mtime_ns):
+            raise InputChanged(f"{self.path}: changed since it was cut")
+
+
+class Part(Opened):
+    def __init__(self, whole: Pieced, pieces: Sequence[Piece]) -> None:
+        self.path, self.pieces, self.schema = whole.path, pieces, whole.schema
+        cut = [whole.table.slice(piece.start, piece.rows).slice(piece.skip, piece.take) for piece in pieces]
+        self.rows = sum(table.num_rows for table in cut)
+        self.sizes = tuple(table.num_rows for table in cut)
+        self.table = pa.concat_tables(cut) if cut else self.schema.empty_table()
+
+    def counts(self) -> tuple[int, ...]:
+        return self.sizes
+
+    def locate(self, row: int) -> tuple[str, int]:
+        for piece, size in zip(self.pieces, self.sizes, strict=True):
+            if row < size:
+                return piece.file, piece.number(row)
+            row -= size
+        raise IndexError(row)
+
+
+@source("right_in_pieces")
+class RightInPieces(Right):
+    __doc__ = DOC
+
+    def open(self) -> Source:
+        return Pieced(Path(self.path))
+
+
+@wrong("pieces")
+class LeavesOneOut(Pieced):
+    def pieces(self) -> tuple[Piece, ...]:
+        return super().pieces()[:-1]
+
+
+@wrong("part")
+class TakesWholePieces(Pieced):
+    def part(self, pieces: Sequence[Piece]) -> SourcePart:
+        return super().part([replace(piece, skip=0, take=None) for piece in pieces])
+
+
+@wrong("changed")
+class DoesNotLook(Pieced):
+    def look(self, piece: Piece) -> None:
+        pass

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 
 from engine.errors import DataError
-from engine.source import Source
+from engine.runtime.io.address import is_url
+from engine.source import Address, Source
 
 
-def check_apart(source: Source, sink: Path | str, rejects: Path) -> None:
+def check_apart(source: Source, sink: Address, rejects: Address) -> None:
     """Refuse places of which one would overwrite, or be read as, another. Links are followed.
 
     Parameters
     ----------
     source : Source
     sink : Path or str
-        The file or folder of answers; text: what is no file can only be the very thing that is read.
-    rejects : Path
+        The file or folder of answers; text that is no URL: something that is no file.
+    rejects : Path or str
         The file of rejected rows.
 
     Raises
     ------
     DataError
     """
-    if isinstance(sink, str):
+    if isinstance(sink, str) and not is_url(sink):
         if sink == source.path:
             raise DataError(f"{sink}: the sink is what the batch reads; write to another place")
         return
@@ -34,7 +35,7 @@ def check_apart(source: Source, sink: Path | str, rejects: Path) -> None:
     ):
         real = _real(path)
         for read in (source.path, *source.files()):
-            if not isinstance(read, Path):
+            if is_url(read) != is_url(path) or not (is_url(read) or isinstance(read, Path)):
                 continue
             if real == _real(read):
                 raise DataError(f"{path}: {what} is what the batch reads; {remedy}")
@@ -47,6 +48,8 @@ def check_apart(source: Source, sink: Path | str, rejects: Path) -> None:
                     f"{path}: {what} lies in the folder that the batch reads, {read}, so that the next run "
                     f"would read it, too; {remedy}"
                 )
+    if is_url(sink) != is_url(rejects):
+        return
     out, refused = _real(sink), _real(rejects)
     if out == refused:
         raise DataError(f"{rejects}: the file of rejects is the sink; set rejects.path to another path")
@@ -57,5 +60,5 @@ def check_apart(source: Source, sink: Path | str, rejects: Path) -> None:
         )
 
 
-def _real(path: Path | str) -> Path:
-    return Path(os.path.realpath(path))
+def _real(path: Address) -> PurePath:
+    return PurePosixPath(str(path)) if is_url(path) else Path(os.path.realpath(path))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,13 @@ import pyarrow.csv as pacsv
 import pyarrow.types as pt
 
 from engine.errors import DataError, listing
+from engine.runtime.io.compressed import TextOutput
+from engine.runtime.io.csv_text import BLOCK, behind_header, count_lines, ends_closed, fault, fault_in
 from engine.runtime.io.files import reading, reason, writing
 from engine.runtime.io.lines import CUT, Block, cut_bytes, open_for, read_lines
-from engine.runtime.io.part import Head
 from engine.runtime.io.piece import Piece
+from engine.runtime.io.reader import Head
 from engine.runtime.io.storage import StoredFile
-
-_BLOCK = 8 << 20
 
 
 class CsvReader:
@@ -46,7 +45,7 @@ class CsvReader:
     text = True
 
     def __init__(
-        self, delimiter: str = ",", multiline: bool = True, cut: int = CUT, block: int = _BLOCK
+        self, delimiter: str = ",", multiline: bool = True, cut: int = CUT, block: int = BLOCK
     ) -> None:
         self._delimiter = delimiter
         self._multiline = multiline
@@ -94,7 +93,7 @@ class CsvReader:
             with file.stream() as stream, pacsv.open_csv(stream, *options) as reader:
                 yield from reader
         except (OSError, pa.ArrowException) as error:
-            raise DataError(f"{file}{_fault(reason(error))}") from None
+            raise DataError(f"{file}{fault(reason(error))}") from None
 
     def _by_line(
         self, file: StoredFile, piece: Piece, header: Sequence[str], asked: Sequence[str]
@@ -103,7 +102,7 @@ class CsvReader:
         if any("\n" in name or "\r" in name for name in header):
             raise DataError(f"{file}, line 1: a column's name holds a line break; set source.multiline=true")
         with reading(file):
-            begin = _behind_header(file)
+            begin = behind_header(file)
         with reading(file), open_for(file, piece) as handle:
             if piece.of == "file":
                 handle.read(begin)
@@ -118,15 +117,15 @@ class CsvReader:
         options = self._options(len(content) + 1, header, asked)
         options[0].column_names = list(header)
         # Arrow takes a quotation mark that is never closed for closed where the text ends
-        whole = _ends_closed(content, self._delimiter)
+        whole = ends_closed(content, self._delimiter)
         if whole:
             try:
                 with pacsv.open_csv(pa.BufferReader(content), *options) as reader:
                     found = list(reader)
             except pa.ArrowException as error:
-                raise DataError(_fault_in(block, reason(error))) from None
+                raise DataError(fault_in(block, reason(error))) from None
             rows = sum(batch.num_rows for batch in found)
-        if not whole or rows != _count_lines(content, blank=len(header) == 1):
+        if not whole or rows != count_lines(content, blank=len(header) == 1):
             raise DataError(
                 f"{block.where(0)} or later: a field holds a line break, or a quotation mark is never "
                 "closed; if fields may hold line breaks, set source.multiline=true"
@@ -188,8 +187,9 @@ class CsvPart:
         self._file = file
         options = pacsv.WriteOptions(delimiter=delimiter)
         with writing(file):
+            self._output = TextOutput(file)
             self._writer = pacsv.CSVWriter(
-                file, printable(schema.empty_table()).schema, write_options=options
+                self._output.stream, printable(schema.empty_table()).schema, write_options=options
             )
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -201,10 +201,14 @@ class CsvPart:
         """Write what is left."""
         with writing(self._file):
             self._writer.close()
+            self._output.close()
 
     def abandon(self) -> None:
         """Let the file go, whatever state it is in."""
-        self._writer.close()
+        try:
+            self._writer.close()
+        finally:
+            self._output.close()
 
 
 def check_columns(schema: pa.Schema) -> None:
@@ -260,56 +264,3 @@ def _text(column: pa.Array) -> pa.Array:
         return pc.cast(column, pa.string())
     except pa.ArrowInvalid:
         return column
-
-
-def _behind_header(file: StoredFile) -> int:
-    """Where the second line begins."""
-    with file.stream() as stream:
-        head = b""
-        while more := stream.read(1 << 16):
-            head += more
-            end = re.search(rb"\r\n|\n|\r(?=[^\n])", head)
-            if end is not None:
-                return end.end()
-        return len(head)
-
-
-def _ends_closed(content: bytes, delimiter: str) -> bool:
-    """Whether the last line is whole by itself: no field of it goes on in the next one."""
-    last = content.rstrip(b"\r\n")
-    last = last[max(last.rfind(b"\n"), last.rfind(b"\r")) + 1 :]
-    parts = re.escape(delimiter.encode())
-    field = rb'(?>"(?:[^"]|"")*+"[^%b]*+|[^"%b][^%b]*+|)' % (parts, parts, parts)
-    return b'"' not in last or re.fullmatch(rb"(?:%b%b)*+%b" % (field, parts, field), last) is not None
-
-
-def _count_lines(content: bytes, blank: bool) -> int:
-    """How many lines there are, blank ones too, if they count."""
-    breaks = content.count(b"\n")
-    if content.count(b"\r") == content.count(b"\r\n") and (
-        blank or not re.search(rb"^\r?\n", content, re.MULTILINE)
-    ):
-        return breaks + (not content.endswith(b"\n"))
-    return sum(1 for line in content.splitlines() if line or blank)
-
-
-def _fault(found: str) -> str:
-    """Arrow's message about a file, with its row as a line."""
-    if "straddling" in found:
-        size = _BLOCK >> 20
-        return f": a record is longer than {size} MB, or a quotation mark is never closed"
-    match = re.search(r"Row #(\d+): (.*)", found)
-    if match is None:
-        return f": can't be read as CSV: {found.removeprefix('CSV parse error: ')}"
-    columns = re.match(r"Expected (\d+) columns, got (\d+)", match[2])
-    what = f"expected {columns[1]} fields, found {columns[2]}" if columns else match[2]
-    return f", line {match[1]}: {what}"
-
-
-def _fault_in(block: Block, found: str) -> str:
-    """Arrow's message about some lines, with its row, which leaves out blank ones, as a line."""
-    match = re.search(r"Row #(\d+): ", found)
-    lines = [number for number, line in enumerate(block.content.splitlines()) if line]
-    place = lines[int(match[1]) - 1] if match and int(match[1]) <= len(lines) else 0
-    what = re.sub(r"^, line \d+", "", _fault(found))
-    return f"{block.where(place)}{what}"

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 import pyarrow as pa
@@ -27,18 +27,22 @@ FORMATS: Mapping[str, str] = MappingProxyType(
 """Extensions of files that the engine itself reads and writes, and the format that each stands for."""
 
 
-def format_of(path: Path, formats: Mapping[str, str] = FORMATS) -> str:
-    """The format of a file, by its extension.
+def format_of(path: Path | str, formats: Mapping[str, str] = FORMATS) -> str:
+    """The format of a file, by its extension; that of compressed text is its content's.
 
     Raises
     ------
     DataError
         The extension is none that the engine knows.
     """
-    found = formats.get(path.suffix.lower())
-    if found is None:
-        raise DataError(f"{path}: no format has the extension '{path.suffix}'; there are {listing(formats)}")
-    return found
+    name = str(path).lower()
+    bare = name.removesuffix(".gz").removesuffix(".zst")
+    for each in (name, bare):
+        for ending, found in formats.items():
+            if each.endswith(ending) and (found in ("csv", "jsonl") or each == name):
+                return found
+    suffix = PurePosixPath(name).suffix
+    raise DataError(f"{path}: no format has the extension '{suffix}'; there are {listing(formats)}")
 
 
 @contextmanager

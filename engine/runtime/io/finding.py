@@ -9,10 +9,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from engine.errors import DataError, listing
+from engine.runtime.io.address import inside
 from engine.runtime.io.partitions import Keys, is_key, keys_of
+from engine.runtime.io.sink import STATE
 from engine.runtime.io.storage import COMPRESSED, Found, Storage, StoredFile
 from engine.source import Address
 
+_PART = re.compile(r"part-\d{5,}-[0-9a-f]{12}\.")
 _MAGIC = re.compile(r"[*?\[]")
 
 
@@ -66,9 +69,9 @@ def find(
     if kind is None and not is_pattern:
         raise DataError(f"{address}: no such file or folder{storage.near(address)}")
     there = list(_matches(address, storage) if is_pattern else storage.walk(address, is_key, None))
-    if kind == "folder" and isinstance(address, Path):
-        there = _committed(address, there)
     seen = [item for item in there if is_pattern or not _is_hidden(item.parts[-1])]
+    if not is_pattern:
+        seen = _of_output(address, storage, seen)
     by_format: dict[str, list[Found]] = {}
     for item in seen:
         format = formats.get(ending_of(item.parts[-1], formats))
@@ -94,14 +97,34 @@ def find(
     return DataFiles(format, files, keys_of(address, [item.parts for item in chosen]))
 
 
-def _committed(folder: Path, there: Sequence[Found]) -> list[Found]:
-    """Of the files of a folder that batches write to, those that are output, in the order of their rows."""
-    from engine.runtime.shards.committed import committed_files, is_unfinished
+def _of_output(folder: Address, storage: Storage, files: list[Found]) -> list[Found]:
+    """Of a folder that a batch writes to, what its last commit names, in that order; of others all."""
+    from engine.runtime.shards.committed import last_commit
 
-    files = committed_files(folder)
-    if files:
-        return [Found((file.name,), file) for file in files]
-    return [found for found in there if not is_unfinished(folder.joinpath(*found.parts))]
+    commit = last_commit(folder, storage)
+    if commit is None:
+        # parts of a run that isn't committed yet
+        begun = storage.kind(inside(folder, STATE)) == "folder"
+        return [item for item in files if not (begun and _PART.match(item.parts[-1]))]
+    by_name = {item.parts[-1]: item for item in files}
+    odd = [
+        file.name
+        for file in commit.files
+        if file.name not in by_name or _size(by_name[file.name], storage) != file.size
+    ]
+    if odd:
+        raise DataError(
+            f"{folder}: gone, or another file than run {commit.run_id} wrote: {listing(odd, 3)};"
+            " to write everything anew: sink.mode=replace"
+        )
+    return [by_name[file.name] for file in commit.files]
+
+
+def _size(found: Found, storage: Storage) -> int | None:
+    if found.file is not None:
+        return found.file.size
+    now = storage.now(found.address)
+    return None if now is None else now[0]
 
 
 def ending_of(name: str, formats: Mapping[str, object]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,20 @@ import pyarrow as pa
 
 from engine.errors import DataError
 from engine.runtime.io import csv, ipc, jsonl, parquet
+from engine.runtime.io.address import file_ending
 from engine.runtime.io.files import format_of
 from engine.runtime.io.finding import find
 from engine.runtime.io.join import join_csv, join_ipc, join_lines, join_parquet_files
-from engine.runtime.io.part import FileFormat, FilePart, part_of
+from engine.runtime.io.object_sink import ObjectSink
+from engine.runtime.io.output import Output
+from engine.runtime.io.part import FilePart, part_of
 from engine.runtime.io.piece import Piece
+from engine.runtime.io.reader import FileFormat
 from engine.runtime.io.sink import FileSink
 from engine.runtime.io.source import FileSource
 from engine.runtime.io.storage import DISK, address_of, options_of, storage_of
 from engine.sink import Mode
+from engine.source import Address
 
 
 class SourceFiles:
@@ -36,6 +42,8 @@ class SourceFiles:
         Endings of the files that are taken from a folder.
     storage : mapping, optional
         The option ``storage``.
+    **how : str or bool
+        The other options, which tell how a file is read.
     """
 
     def __init__(
@@ -45,8 +53,10 @@ class SourceFiles:
         path: str,
         extensions: Iterable[str],
         storage: Mapping[str, Any] | None = None,
+        **how: str | bool,
     ) -> None:
         self._name = name
+        self._how = {"format": name, **how}
         self._format = format
         self._formats = dict.fromkeys(extensions, name)
         self._address = address_of(path)
@@ -55,7 +65,7 @@ class SourceFiles:
     def open(self) -> FileSource:
         """All of them."""
         found = find(self._address, self._storage, self._formats, self._name)
-        return FileSource(self._address, found.files, self._format, found.keys)
+        return FileSource(self._address, found.files, self._format, found.keys, self._how)
 
     def part(self, pieces: Sequence[Piece]) -> FilePart:
         """Some pieces of them, without a look at the others."""
@@ -77,7 +87,8 @@ def csv_files(
     multiline: bool = True,
 ) -> SourceFiles:
     """CSV files."""
-    return SourceFiles("csv", csv.CsvReader(_character(delimiter), multiline), path, extensions, storage)
+    format = csv.CsvReader(_character(delimiter), multiline)
+    return SourceFiles("csv", format, path, extensions, storage, delimiter=delimiter, multiline=multiline)
 
 
 def jsonl_files(
@@ -102,47 +113,98 @@ def storage_mistakes(storage: Mapping[str, Any] | None) -> Iterable[str]:
         yield f"storage: {error}"
 
 
-def parquet_sink(path: Path, mode: Mode) -> FileSink:
-    """A Parquet file, or without an extension a folder of them."""
-    return FileSink(
-        path,
-        ".parquet",
-        parquet.ParquetPart,
-        parquet.check_columns,
-        mode=mode,
-        takes_coded=True,
-        join=join_parquet_files,
-    )
+def parquet_output(extension: str = ".parquet") -> Output:
+    """How Parquet is written."""
+    return Output(extension, parquet.ParquetPart, parquet.check_columns, True, join_parquet_files)
 
 
-def csv_sink(path: Path, mode: Mode, delimiter: str = ",") -> FileSink:
-    """A CSV file, or without an extension a folder of them."""
+def csv_output(extension: str = ".csv", delimiter: str = ",") -> Output:
+    """How CSV is written; compressed by an extension such as ``.csv.gz``."""
     part = partial(csv.CsvPart, delimiter=_character(delimiter))
     join = partial(join_csv, part=part)
-    options = {"delimiter": delimiter}
-    return FileSink(path, ".csv", part, csv.check_columns, mode=mode, join=join, options=options)
+    return Output(extension, part, csv.check_columns, join=join, options={"delimiter": delimiter})
 
 
-def jsonl_sink(path: Path, mode: Mode) -> FileSink:
-    """A file of lines of JSON, or without an extension a folder of them."""
-    return FileSink(path, ".jsonl", jsonl.JsonlPart, jsonl.check_columns, mode=mode, join=join_lines)
+def jsonl_output(extension: str = ".jsonl") -> Output:
+    """How lines of JSON are written; compressed by an extension such as ``.jsonl.gz``."""
+    return Output(extension, jsonl.JsonlPart, jsonl.check_columns, join=join_lines)
 
 
-def arrow_sink(path: Path, mode: Mode) -> FileSink:
-    """An Arrow IPC file, or without an extension a folder of them."""
-    return FileSink(path, ".arrow", ipc.IpcPart, ipc.check_columns, mode=mode, join=join_ipc)
+def arrow_output(extension: str = ".arrow") -> Output:
+    """How Arrow IPC is written."""
+    return Output(extension, ipc.IpcPart, ipc.check_columns, join=join_ipc)
 
 
-def file_sink(path: Path, mode: Mode) -> FileSink:
-    """A file in the format that its extension tells.
+def output_of(address: Address) -> Output:
+    """How a file is written in the format that its ending tells.
 
     Raises
     ------
     DataError
-        The extension is of no format.
+        The ending is of no format.
     """
-    makers = {"csv": csv_sink, "jsonl": jsonl_sink, "arrow": arrow_sink, "parquet": parquet_sink}
-    return makers[format_of(path)](path, mode)
+    makers: dict[str, Callable[[str], Output]] = {
+        "csv": csv_output,
+        "jsonl": jsonl_output,
+        "arrow": arrow_output,
+        "parquet": parquet_output,
+    }
+    return makers[format_of(address)](file_ending(address))
+
+
+def files_sink(
+    path: str | Address, mode: Mode, output: Output, storage: Mapping[str, Any] | None = None
+) -> FileSink | ObjectSink:
+    """A file, or without an ending a folder of them, on this machine or in a store.
+
+    Parameters
+    ----------
+    path : str or Path
+        A path or a URL.
+    mode : {"error", "append", "replace"}
+    output : Output
+        How its files are written; the ending of one file is its own.
+    storage : mapping, optional
+        The option ``storage``.
+
+    Raises
+    ------
+    DataError
+        The URL is of an unknown sort.
+    """
+    address = address_of(path) if isinstance(path, str) else path
+    if file_ending(address):
+        output = replace(output, extension=file_ending(address))
+    if isinstance(address, str):
+        return ObjectSink(address, output, mode, options_of(storage))
+    return FileSink(
+        address,
+        output.extension,
+        output.part,
+        output.check_columns,
+        mode=mode,
+        takes_coded=output.takes_coded,
+        join=output.join,
+        options=output.options,
+    )
+
+
+def compressed_ending(extension: str, compression: str | None) -> str:
+    """The ending of a folder's files: ``.csv`` and ``gz`` are ``.csv.gz``."""
+    return f"{extension}.{compression}" if compression else extension
+
+
+def file_sink(path: Path, mode: Mode) -> FileSink:
+    """A file of this machine in the format that its ending tells.
+
+    Raises
+    ------
+    DataError
+        The ending is of no format.
+    """
+    sink = files_sink(path, mode, output_of(path))
+    assert isinstance(sink, FileSink)
+    return sink
 
 
 def file_columns(path: Path) -> pa.Schema:

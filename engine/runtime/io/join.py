@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -12,10 +12,11 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from engine.errors import DataError
+from engine.runtime.io.compressed import compression
 from engine.runtime.io.files import reading, writing
 from engine.runtime.io.ipc import IpcPart
+from engine.runtime.io.output import PartMaker
 from engine.runtime.io.parquet_join import join_parquet
-from engine.runtime.io.sink import Part
 
 _CHUNK = 4 << 20
 
@@ -33,14 +34,16 @@ def join_lines(parts: Sequence[Path], file: Path, schema: pa.Schema) -> None:
             _copy(part, output, 0)
 
 
-def join_csv(
-    parts: Sequence[Path], file: Path, schema: pa.Schema, part: Callable[[Path, pa.Schema], Part]
-) -> None:
+def join_csv(parts: Sequence[Path], file: Path, schema: pa.Schema, part: PartMaker) -> None:
     """Copy files of CSV, with the header of the first alone."""
+    way = compression(file)
     header = _header(part, schema)
     with writing(file), file.open("wb") as output:
         for number, each in enumerate(parts):
-            _copy(each, output, len(header) if number else 0)
+            if number and way:
+                _copy_compressed(each, output, len(header), way)
+            else:
+                _copy(each, output, len(header) if number else 0)
 
 
 def join_ipc(parts: Sequence[Path], file: Path, schema: pa.Schema) -> None:
@@ -58,11 +61,22 @@ def join_ipc(parts: Sequence[Path], file: Path, schema: pa.Schema) -> None:
     written.close()
 
 
-def _header(part: Callable[[Path, pa.Schema], Part], schema: pa.Schema) -> bytes:
+def _header(part: PartMaker, schema: pa.Schema) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "header.csv"
         part(path, schema).close()
         return path.read_bytes()
+
+
+def _copy_compressed(part: Path, output: BinaryIO, start: int, way: str) -> None:
+    """Append what follows the first bytes of a compressed file, compressed by itself."""
+    with reading(part), pa.CompressedInputStream(pa.OSFile(str(part)), way) as source:
+        source.read(start)
+        buffer = pa.BufferOutputStream()
+        with pa.CompressedOutputStream(buffer, way) as packed:
+            while chunk := source.read(_CHUNK):
+                packed.write(chunk)
+        output.write(buffer.getvalue())
 
 
 def _copy(part: Path, output: BinaryIO, start: int) -> None:

@@ -18,10 +18,11 @@ from engine.decode import json_cells
 from engine.decode.json_text import parse
 from engine.encode_json import json_lines
 from engine.errors import DataError, listing
+from engine.runtime.io.compressed import TextOutput
 from engine.runtime.io.files import reading, writing
 from engine.runtime.io.lines import CUT, MARK, Block, cut_bytes, open_for, read_lines
-from engine.runtime.io.part import Head
 from engine.runtime.io.piece import Piece
+from engine.runtime.io.reader import Head
 from engine.runtime.io.storage import StoredFile
 
 _BLOCK = 4 << 20
@@ -163,21 +164,21 @@ class JsonlPart:
     def __init__(self, file: Path, schema: pa.Schema) -> None:
         self._file = file
         with writing(file):
-            self._handle = pa.OSFile(str(file), "wb")
+            self._output = TextOutput(file)
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Append rows."""
         with writing(self._file):
-            self._handle.write(json_lines(batch))
+            self._output.stream.write(json_lines(batch))
 
     def close(self) -> None:
         """Nothing waits."""
         with writing(self._file):
-            self._handle.close()
+            self._output.close()
 
     def abandon(self) -> None:
         """Let the file go, whatever state it is in."""
-        self._handle.close()
+        self._output.close()
 
 
 def check_columns(schema: pa.Schema) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from engine.config.bind import Place, bind
 from engine.config.convert import shown
 from engine.errors import ConfigError, DataError, Mistake, did_you_mean, listing
 from engine.registry import PluginError, Registry
+from engine.runtime.io.address import file_ending, name_of
 from engine.runtime.io.files import format_of
 from engine.runtime.io.finding import DataFiles, ending_of, endings, find
 from engine.runtime.io.storage import address_of, options_of, storage_of
 from engine.sink import Sink, SinkPlugin
-from engine.source import Source, SourcePlugin
+from engine.source import Address, Source, SourcePlugin
 
 SetBy = Callable[[str], str]
 
@@ -82,13 +82,13 @@ def bind_sink(config: Any, registry: Registry | None = None, set_by: SetBy | Non
         names = listing(reader.registry.names("sink"))
         raise reader.mistake("format", f"expected one of {names}, found {shown(chosen)}")
     if use == "auto":
-        path = reader.path()
+        path = address_of(reader.path())
         formats = reader.formats()
         _check_name(reader, path, formats)
         reader.check_sole(str(path))
-        use = format_of(path, formats) if path.suffix else chosen or "parquet"
+        use = format_of(path, formats) if file_ending(path) else chosen or "parquet"
     elif isinstance(reader.options.get("path"), str):
-        _check_name(reader, reader.path(), reader.formats())
+        _check_name(reader, address_of(reader.path()), reader.formats())
     bound: SinkPlugin = reader.bound(use)
     return bound
 
@@ -140,7 +140,7 @@ class _Section:
             raise self.mistake("use", f"there is no {self.kind} {use!r}.{hint}", there)
         return use
 
-    def path(self) -> Path:
+    def path(self) -> str:
         path = self.options.get("path")
         if not isinstance(path, str) or not path:
             kinds = endings(self.formats()).replace(", ", " or ")
@@ -148,7 +148,7 @@ class _Section:
             raise ConfigError(
                 [Mistake(f"{self.kind}.path", f"a path is needed: a file ({kinds}) or a folder")]
             )
-        return Path(path)
+        return path
 
     def formats(self) -> Mapping[str, str]:
         """The plugin for each extension."""
@@ -211,13 +211,14 @@ class _Section:
         return mistake
 
 
-def _check_name(reader: _Section, path: Path, formats: Mapping[str, str]) -> None:
+def _check_name(reader: _Section, path: Address, formats: Mapping[str, str]) -> None:
     """Refuse a sink that could be neither a file nor a folder of its own."""
-    if path.name in ("", ".."):
+    name = name_of(path)
+    if name in ("", ".."):
         raise reader.mistake(
             "path",
             f"{str(path)!r} is a folder that a batch can't make or replace",
             "add a name: scores.parquet for one file, scores for a folder of parts",
         )
-    if path.name.lower() in formats:
+    if name.lower() in formats:
         raise reader.mistake("path", f"a file's name is due in front of its ending, found {str(path)!r}")

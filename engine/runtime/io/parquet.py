@@ -13,8 +13,8 @@ import pyarrow.types as pt
 from msgspec.structs import replace
 
 from engine.runtime.io.files import reading, writing
-from engine.runtime.io.part import Head
 from engine.runtime.io.piece import Piece
+from engine.runtime.io.reader import Head
 from engine.runtime.io.storage import StoredFile
 
 _BUFFER, _FAR_BUFFER = 1 << 20, 4 << 20

@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import Protocol
 
 import pyarrow as pa
 
@@ -16,6 +15,7 @@ from engine.decode.arrow import family
 from engine.errors import DataError, did_you_mean
 from engine.runtime.io.partitions import key_fields, with_keys
 from engine.runtime.io.piece import InputChanged, Piece, total
+from engine.runtime.io.reader import FileFormat
 from engine.runtime.io.storage import Storage, StoredFile, of_piece
 from engine.source import Address
 
@@ -25,50 +25,6 @@ _REMEDIES = {
     OPENED: "read it once nobody writes to it",
     PLANNED: "put back the file that was there, or discard the run with resume=never",
 }
-
-
-@dataclass(frozen=True)
-class Head:
-    """What the head or foot of a file tells.
-
-    Parameters
-    ----------
-    schema : pyarrow.Schema
-    rows : int, optional
-        Where it says so.
-    groups : tuple of int
-        The rows of each row group.
-    """
-
-    schema: pa.Schema
-    rows: int | None = None
-    groups: tuple[int, ...] = ()
-
-
-class FileFormat(Protocol):
-    """How files of one format are read; it holds nothing that reading changes, for threads share it."""
-
-    @property
-    def text(self) -> bool: ...
-
-    def head(self, file: StoredFile) -> Head:
-        """The columns of a file, and how many rows it holds, if its head or foot says so."""
-        ...
-
-    def cut(self, file: StoredFile, head: Head) -> Iterator[Piece]:
-        """The smallest pieces that are worth being read on their own, in order."""
-        ...
-
-    def batches(
-        self,
-        file: StoredFile,
-        pieces: Sequence[Piece],
-        columns: Sequence[str],
-        batch_rows: int,
-        coded: Collection[str] = (),
-    ) -> Iterator[pa.RecordBatch]:
-        """All rows of these pieces of a file, with these columns in this order; several are row groups."""
-        ...
 
 
 @dataclass(frozen=True)

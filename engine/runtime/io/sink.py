@@ -6,45 +6,34 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from engine.errors import DataError, listing
 from engine.runtime.io.durable import begin_writing_out, sync
 from engine.runtime.io.files import FORMATS, reading, writing
+from engine.runtime.io.output import Join, Output, Part
 from engine.sink import Mode
 
 if TYPE_CHECKING:
     from engine.runtime.rejects import Rejects
     from engine.runtime.shards.sink import RunState
 
-Join = Callable[[Sequence[Path], Path, pa.Schema], None]
-"""``join(parts, file, schema)``: the rows of several files, in order, in one."""
 STATE = "_engine"
 """The folder in which the state of runs lies, beside one file or in a folder of parts."""
 PART_ROWS = 1 << 22
 """A folder's parts hold at least so many rows, but for the last."""
 
 
-class Part(Protocol):
-    """A file that is being written."""
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Append rows."""
-        ...
-
-    def close(self) -> None:
-        """Write what is left."""
-        ...
-
-    def abandon(self) -> None:
-        """Let the file go, whatever state it is in."""
-        ...
+def is_part(name: str, extension: str) -> bool:
+    """Whether a name is that of a batch's part, in any format: they alone may be replaced."""
+    endings = "|".join(map(re.escape, {*FORMATS, extension}))
+    return re.fullmatch(rf"part-\d{{5,}}(-[0-9a-f]{{12}})?({endings})(\.gz|\.zst)?", name) is not None
 
 
 class FileSink:
@@ -102,9 +91,12 @@ class FileSink:
 
     def state(self, rejects: Rejects) -> RunState | None:
         """Its runs; None: one file of a format whose files can't be joined."""
-        from engine.runtime.shards.files import state_of
+        from engine.runtime.shards.opened import state_of
 
-        return state_of(self, rejects)
+        output = Output(
+            self.extension, self.part, self.check_columns, self.takes_coded, self.join, self._options
+        )
+        return state_of(self.path, self.is_folder, output, self.mode, rejects, self)
 
     def check(self) -> None:
         """See, before anything is read, whether the sink can be written.
@@ -124,7 +116,9 @@ class FileSink:
             with reading(path):
                 items = sorted(path.iterdir())
                 items = [item for item in items if item.name != STATE]
-                foreign = [item.name for item in items if not (self._is_part(item.name) and item.is_file())]
+                foreign = [
+                    item.name for item in items if not (is_part(item.name, self.extension) and item.is_file())
+                ]
             if foreign:
                 raise DataError(
                     f"{path}: the folder holds more than a batch's parts, and is neither written to nor "
@@ -148,11 +142,6 @@ class FileSink:
                 raise DataError(f"{path}: can't be written: {standing} is a file, not a folder")
             if not os.access(standing, os.W_OK | os.X_OK):
                 raise DataError(f"{path}: can't be written: no permission to write in {standing}")
-
-    def _is_part(self, name: str) -> bool:
-        """Whether a folder's file has the name of a part, in any format: they alone may be replaced."""
-        endings = "|".join(map(re.escape, {*FORMATS, self.extension}))
-        return re.fullmatch(rf"part-\d{{5,}}(-[0-9a-f]{{12}})?({endings})", name) is not None
 
     def open(self, schema: pa.Schema) -> SinkWriter:
         """Start writing; use it as a context manager."""

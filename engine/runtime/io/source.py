@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
+from typing import Any
 
 import pyarrow as pa
 from msgspec.structs import replace
 
-from engine.runtime.io.part import FileFormat, FilePart, Head, part_of, runs_of
+from engine.runtime.io.part import FilePart, part_of, runs_of
 from engine.runtime.io.partitions import Keys, typed
 from engine.runtime.io.piece import Piece
+from engine.runtime.io.reader import FileFormat, Head
 from engine.runtime.io.storage import StoredFile
 from engine.source import Address
 
@@ -28,12 +31,20 @@ class FileSource:
     format : FileFormat
     keys : sequence of mapping, optional
         For each file, the columns that its folders tell.
+    identity : mapping, optional
+        How they are read, as JSON.
     """
 
     def __init__(
-        self, path: Address, files: Sequence[StoredFile], format: FileFormat, keys: Sequence[Keys] = ()
+        self,
+        path: Address,
+        files: Sequence[StoredFile],
+        format: FileFormat,
+        keys: Sequence[Keys] = (),
+        identity: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.path = path
+        self.identity = identity
         self.text = format.text
         self._files = tuple(files)
         self._format = format

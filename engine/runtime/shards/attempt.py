@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from types import TracebackType
 
 import msgspec
@@ -16,12 +14,9 @@ from engine.failpoint import reach
 from engine.runtime.io.durable import begin_writing_out
 from engine.runtime.io.files import SinkError, writing
 from engine.runtime.io.ipc import IpcPart
-from engine.runtime.io.sink import Part
+from engine.runtime.io.output import Part, PartMaker
 from engine.runtime.shards.plan import Receipt
 from engine.runtime.store import Scratch, Store
-
-PartMaker = Callable[[Path, pa.Schema], Part]
-"""``part(file, schema)`` starts a file."""
 
 
 def attempt_names(attempt: str, extension: str) -> tuple[str, str]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from os import PathLike
 from pathlib import Path
 
 import msgspec
 
 from engine.errors import DataError, listing
+from engine.runtime.io.address import inside
+from engine.runtime.io.files import reading
 from engine.runtime.io.sink import STATE
+from engine.runtime.io.storage import DISK, Storage
 from engine.runtime.shards.plan import Commit
-
-_OF_A_RUN = re.compile(r"part-\d{5,}-([0-9a-f]{12})\.")
+from engine.source import Address
 
 
 def committed_files(path: str | PathLike[str]) -> tuple[Path, ...]:
@@ -60,20 +61,24 @@ def committed_files(path: str | PathLike[str]) -> tuple[Path, ...]:
     return tuple(files)
 
 
-def last_commit(folder: Path) -> Commit | None:
-    """The commit that says what a folder's output is; None: there is none."""
-    commits = folder / STATE / "commits"
-    names = [item.name for item in commits.iterdir()] if commits.is_dir() else []
+def last_commit(folder: Address, storage: Storage = DISK) -> Commit | None:
+    """The commit that says what a folder's output is; None: there is none.
+
+    Raises
+    ------
+    DataError
+    """
+    commits = inside(inside(folder, STATE), "commits")
+    if storage.kind(commits) != "folder":
+        return None
+    names = [found.parts[-1] for found in storage.walk(commits, lambda name: False, 1)]
     highest = max((name for name in names if not name.startswith("_")), default=None)
     if highest is None:
         return None
+    file = inside(commits, highest)
+    with reading(file), storage.open(file) as handle:
+        data = handle.read()
     try:
-        return msgspec.json.decode((commits / highest).read_bytes(), type=Commit)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise DataError(f"{commits / highest}: can't be read as a batch's commit: {error}") from None
-
-
-def is_unfinished(file: Path) -> bool:
-    """Whether a file of a folder without commits was put there by a run that isn't committed."""
-    found = _OF_A_RUN.match(file.name)
-    return found is not None and (file.parent / STATE / found[1]).is_dir()
+        return msgspec.json.decode(data, type=Commit)
+    except msgspec.MsgspecError as error:
+        raise DataError(f"{file}: can't be read as a batch's commit: {error}") from None

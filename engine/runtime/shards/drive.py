@@ -141,8 +141,9 @@ class Driver:
             self._check_sink()
         elif commits and self.sink.mode == "error":
             raise DataError(
-                f"{self.sink.path}: run {commits[-1].run_id} is committed there, and this one was begun to go "
-                "beside it or in its place; to add to it: sink.mode=append; to replace it: sink.mode=replace"
+                f"{self.sink.path}: run {commits[-1].run_id} is committed there, and this one was begun to"
+                " go beside it or in its place; to add to it: sink.mode=append; to replace it:"
+                " sink.mode=replace"
             )
         return None
 

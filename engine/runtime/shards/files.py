@@ -28,14 +28,12 @@ import pyarrow as pa
 from engine.errors import DataError
 from engine.failpoint import reach
 from engine.runtime.io.files import SinkError, writing
-from engine.runtime.io.formats import file_sink
-from engine.runtime.io.sink import STATE, FileSink, Join
-from engine.runtime.rejects import Rejects, rejects_path
-from engine.runtime.shards.attempt import FileAttempt, PartMaker, attempt_names
+from engine.runtime.io.output import Join, PartMaker
+from engine.runtime.io.sink import STATE
+from engine.runtime.shards.attempt import FileAttempt, attempt_names
 from engine.runtime.shards.plan import Commit, Committed, Plan, Receipt, ended, told
 from engine.runtime.shards.rejected import RejectedFile
 from engine.runtime.store import Store
-from engine.runtime.store.disk import DiskStore
 from engine.sink import Mode
 
 _RUN = re.compile(r"[0-9a-f]{12}")
@@ -43,28 +41,6 @@ _STATELESS = re.compile(r"part-\d{5}\.")
 _LAST = ("summary.json", "plan.json")
 """What is left when a run is tidied: the second goes last."""
 _WHOLE = "whole-"
-
-
-def state_of(sink: FileSink, rejects: Rejects) -> FilesState | None:
-    """The runs of a sink; None: one file of a format whose files can't be joined."""
-    if sink.join is None and not sink.is_folder:
-        return None
-    path = sink.path.absolute()
-    refused = rejects_path(rejects, sink).absolute()
-    return FilesState(
-        DiskStore(path.parent),
-        path.name,
-        sink.extension,
-        sink.part,
-        None if sink.is_folder else sink.join,
-        sink.mode,
-        RejectedFile(
-            DiskStore(refused.parent),
-            refused.name,
-            file_sink(refused, "replace").part,
-            each=sink.mode == "append" and rejects.path is None,
-        ),
-    )
 
 
 class FilesState:
@@ -155,7 +131,7 @@ class FilesState:
         return [plan.run_id for plan in self._begun() if ended(plan, every) is None]
 
     def _begun(self) -> list[Plan]:
-        """The plans that lie there: of unfinished runs, and of those that are committed and not yet tidied."""
+        """The plans that lie there: of unfinished runs, and of committed ones that aren't yet tidied."""
         runs = [name for name in self._store.names(self._base) if _RUN.fullmatch(name)]
         return [plan for plan in map(self.plan, runs) if plan is not None]
 

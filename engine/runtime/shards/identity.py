@@ -15,7 +15,7 @@ from engine.runtime.io.piece import Piece
 from engine.runtime.rejects import Rejects
 from engine.runtime.shards.job import BatchPipeline
 from engine.runtime.shards.plan import Plan
-from engine.source import Source
+from engine.source import PiecedSource, Source
 
 _SHOWN = 5
 
@@ -36,7 +36,7 @@ def identify(
     return {
         "pipeline": pipeline.version,
         "source": str(source.path) if files else f"{source.path} {uuid.uuid4().hex}",
-        "reading": dict(getattr(source, "identity", {})),
+        "reading": dict(source.identity) if isinstance(source, PiecedSource) else {},
         "files": files,
         "sink": dict(sink),
         "rejects": {"path": rejects.path, "max": rejects.max},

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from engine.failpoint import reach
 from engine.runtime.io.files import reading
-from engine.runtime.shards.attempt import PartMaker, attempt_names
+from engine.runtime.io.output import PartMaker
+from engine.runtime.shards.attempt import attempt_names
 from engine.runtime.shards.plan import Plan, Receipt, Shard
 from engine.runtime.store import Store
 

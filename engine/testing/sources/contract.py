@@ -14,7 +14,7 @@ from engine.stage import option_fields
 from engine.testing.documentation import documented, example_runs
 from engine.testing.kit import Check, Kit, PluginCheck, hold
 from engine.testing.options import options_round_trip, unknown_option
-from engine.testing.sources import declaring, reading
+from engine.testing.sources import declaring, pieces, reading
 from engine.testing.sources.bench import SourceBench, Write
 from engine.testing.stand_in import StandIn
 
@@ -45,6 +45,9 @@ SOURCES: Kit[SourceBench] = Kit(
             "files": Check(declaring.files),
             "nothing_there": Check(declaring.nothing_there, _has_path),
             "damaged": Check(declaring.damaged, _has_path),
+            "pieces": Check(pieces.pieces),
+            "part": Check(pieces.part),
+            "changed": Check(pieces.changed, _has_path),
             "batch": Check(reading.batch),
         }
     ),

@@ -101,7 +101,9 @@ def _serve() -> None:
     # what every run loads: Hydra, numba and what kernels need of it
     engine.compose(["pipeline=flights"])
     stages = {"clip": {"use": "clip", "columns": ["n"], "lo": 0, "hi": 50}}
-    engine.build(engine.Config({"name": "tiny", "inputs": {"n": "number"}, "stages": stages})).predict_one({"n": 1.0})
+    engine.build(engine.Config({"name": "tiny", "inputs": {"n": "number"}, "stages": stages})).predict_one(
+        {"n": 1.0}
+    )
     for line in sys.stdin:
         question = json.loads(line)
         if "wait" in question:

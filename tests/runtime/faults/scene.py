@@ -145,9 +145,7 @@ class Scene:
 def rows_of(file: Path) -> Rows:
     """The rows of a file."""
     if file.suffix == ".csv":  # its numbers are the shortest that read back to the same bits
-        found = pacsv.read_csv(
-            file, convert_options=pacsv.ConvertOptions(column_types={"n": pa.float64()})
-        )
+        found = pacsv.read_csv(file, convert_options=pacsv.ConvertOptions(column_types={"n": pa.float64()}))
     else:
         found = pq.read_table(file, partitioning=None)
     columns = [column.to_pylist() for column in found.columns]

@@ -197,13 +197,16 @@ def test_replace_where_nothing_is_makes_the_table(schema: Schema) -> None:
 
 @pytest.mark.parametrize("mode", ["append", "replace"])
 def test_a_table_that_does_not_fit_is_told_before_anything_is_read(schema: Schema, mode: str) -> None:
-    schema.run("CREATE TABLE t (id int, needed text NOT NULL)", "CREATE VIEW v AS SELECT 1")
+    schema.run(
+        "CREATE TABLE t (id int, needed text NOT NULL, score float8 GENERATED ALWAYS AS (1) STORED)",
+        "CREATE VIEW v AS SELECT 1",
+    )
     with pytest.raises(DataError) as caught:
         open_sink(schema.options("t", mode=mode)).check_columns(ROWS.schema)
     assert str(caught.value).partition("the table ")[2] == (
-        "doesn't take these rows: its column 'id' is integer, and bigint or numeric is needed, it has no "
-        "column 'score', its column 'needed' may not be null, and nothing is written to it; change it, or "
-        "write to another table"
+        "doesn't take these rows: its column 'id' is integer, and bigint or numeric is needed, its column "
+        "'score' is filled by the server alone, its column 'needed' may not be null, and nothing is written "
+        "to it; change it, or write to another table"
     )
     with pytest.raises(DataError, match="v is no table"):
         open_sink(schema.options("v", mode=mode)).check()

@@ -6,8 +6,10 @@ import datetime
 import math
 import os
 import re
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC
 from decimal import Decimal
@@ -21,6 +23,7 @@ from engine.api import build
 from engine.config.config import Config
 from engine.errors import ConfigError, DataError
 from engine.runtime.io import open_source
+from engine.runtime.io.postgres.address import Address
 from engine.testing import parametrize_sources
 
 from .server import URL, Schema, made, missing
@@ -199,6 +202,7 @@ def test_memory_is_bounded() -> None:
     code = f"""
 import resource
 from engine.runtime.io import open_source
+from engine.runtime.io.postgres.address import Address
 rows = "SELECT i, repeat('x', 200) AS pad FROM generate_series(1, 3000000) AS i"
 source = open_source({{"use": "postgres", "url": {URL!r}, "query": rows}})
 batches = source.batches(None, 65536)
@@ -269,3 +273,17 @@ def test_mistakes_in_options(options: dict[str, str], said: str) -> None:
         open_source({"use": "postgres", **options})
     assert said in str(caught.value)
     assert "secret" not in str(caught.value) and "ret@" not in str(caught.value)
+
+
+def test_a_server_that_never_answers_is_not_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://me:secret@127.0.0.1:{silent.getsockname()[1]}/test?connect_timeout=2"
+        started = time.monotonic()
+        with pytest.raises(DataError, match=r"no connection: .*timeout") as caught:
+            open_source({"use": "postgres", "url": url, "table": "t"})
+        assert time.monotonic() - started < 10 and "secret" not in str(caught.value)
+
+
+def test_limits_are_added_to_an_address_that_has_none() -> None:
+    assert "connect_timeout=10&" in Address("postgresql://h/d").complete
+    assert Address("postgresql://h/d?connect_timeout=3").complete.count("connect_timeout") == 1

@@ -352,6 +352,8 @@ def test_the_table_of_rejected_rows_can_be_named(schema: Schema) -> None:
         run(state(schema, rejects="theirs"), rejects=1)
     with pytest.raises(DataError, match="there is no schema 'nowhere'"):
         run(state(schema, rejects="nowhere.x"), rejects=1)
+    with pytest.raises(DataError, match="the table of rejected rows is the sink"):
+        run(state(schema, rejects="t"), rejects=1)
     for name, said in ((f"{schema.name}.t", "is the sink"), ("a.b.c", "expected a table")):
         with pytest.raises(ConfigError, match=said):
             state(schema, rejects=name)

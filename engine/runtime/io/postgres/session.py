@@ -155,6 +155,7 @@ def reading(address: Address, where: str) -> Iterator[Session]:
     """A connection for a block: all that it reads is one state of the database."""
     with _connected(address, where, ServerError, autocommit=False) as session:
         session.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        session.run(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
         yield session
 
 
@@ -180,6 +181,8 @@ def _errors() -> tuple[type[Exception], ...]:
     return (Error, OSError, pa.ArrowException)
 
 
+# "ERROR", "FATAL" and the like, in the language of the server
+_SERVERS_OWN = re.compile(r"\w+:  (.*)")
 _LOST = ("server closed the connection", "no connection to the server", "SSL connection has been closed")
 _ADVICE = {
     "55P03": "another holds a lock on it; try again when that is done",
@@ -194,7 +197,7 @@ _ADVICE = {
 def _said(text: str, code: str) -> str:
     """The server's own words: its first line, and the detail if it gives one."""
     advice = f"; {_ADVICE[code]}" if code in _ADVICE else ""
-    found = re.search(r"(?:ERROR|FATAL|PANIC):  (.*)", text)
+    found = _SERVERS_OWN.search(text)
     if found is None:
         if any(mark in text for mark in _LOST):
             return "the connection was lost; try again when the server is there"
@@ -207,10 +210,11 @@ def _said(text: str, code: str) -> str:
 
 def _refusal(text: str) -> str:
     """Why there is no connection. What libpq says of a URI may quote it, and isn't repeated."""
-    said = " ".join(text.partition("Failed to connect: ")[2].split())
+    text = text.partition("Failed to connect: ")[2]
+    said = " ".join(text.split())
     if "password" in said:
         return "the server refuses the user or the password; see PGPASSWORD, the .pgpass file or the url"
-    found = re.search(r"FATAL:  ?(.*)", said) or re.match(r"(could not translate host name .*)", said)
+    found = _SERVERS_OWN.search(text) or re.match(r"(could not translate host name .*)", said)
     if found:
         return f"no connection: {found[1]}"
     if said.startswith("connection to server"):

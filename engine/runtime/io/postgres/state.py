@@ -73,7 +73,12 @@ class TableState:
     def begin(self, plan: Plan) -> None:
         with self._records() as (session, records):
             records.make()
-            check_rejects_table(session, tables.resolve(session, self._rejects_of(records.target)))
+            rejects = tables.resolve(session, self._rejects_of(records.target))
+            if rejects == records.target:
+                raise DataError(
+                    f"{self._where}: the table of rejected rows is the sink; set rejects.path to another name"
+                )
+            check_rejects_table(session, rejects)
             records.begin(plan)
             session.commit()
         reach("run.planned")

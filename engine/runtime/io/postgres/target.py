@@ -27,11 +27,14 @@ class Standing:
         The type of each, as the catalogue names it, without its length.
     required : frozenset of str
         Those that no row may be without.
+    computed : frozenset of str
+        Those that the server alone fills.
     """
 
     oid: int
     columns: dict[str, str]
     required: frozenset[str]
+    computed: frozenset[str]
 
 
 def resolve(session: Session, table: Table) -> Table:
@@ -76,13 +79,18 @@ def standing(session: Session, table: Table) -> Standing | None:
         raise DataError(f"{session.where}: {table} is no table; write to another name")
     columns = session.rows(
         "SELECT attname, format_type(atttypid, NULL),"
-        " attnotnull AND NOT atthasdef AND attidentity = '' AND attgenerated = ''"
+        " attnotnull AND NOT atthasdef AND attidentity = '' AND attgenerated = '',"
+        " attidentity = 'a' OR attgenerated <> ''"
         " FROM pg_catalog.pg_attribute WHERE attrelid = $1::bigint::oid AND attnum > 0 AND NOT attisdropped"
         " ORDER BY attnum",
         oid,
     )
-    required = frozenset(name for name, _, is_required in columns if is_required)
-    return Standing(oid, {name: kind for name, kind, _ in columns}, required)
+    return Standing(
+        oid,
+        {name: kind for name, kind, _, _ in columns},
+        frozenset(name for name, _, is_required, _ in columns if is_required),
+        frozenset(name for name, _, _, is_computed in columns if is_computed),
+    )
 
 
 def misfits(there: Standing, schema: pa.Schema) -> Iterator[str]:
@@ -93,6 +101,8 @@ def misfits(there: Standing, schema: pa.Schema) -> Iterator[str]:
         theirs = there.columns.get(field.name)
         if theirs is None:
             yield f"it has no column {field.name!r}"
+        elif field.name in there.computed:
+            yield f"its column {field.name!r} is filled by the server alone"
         elif theirs not in TAKES[ours]:
             yield f"its column {field.name!r} is {theirs}, and {' or '.join(TAKES[ours])} is needed"
     for name in sorted(there.required - set(schema.names)):
