@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 
 import pytest
 
@@ -33,7 +34,9 @@ def test_another_run(scene: Scene, sink: str, overrides: list[str], said: str) -
         ended = scene.run(sink, *overrides, f"resume={resume}")
         assert (ended.code, ended.out) == (2, "")
         path = scene.folder / sink
-        assert ended.err.startswith(f"resume: {path}: run ") and "is unfinished there, and this is" in ended.err
+        assert (
+            ended.err.startswith(f"resume: {path}: run ") and "is unfinished there, and this is" in ended.err
+        )
         assert f"\n  {said}" in ended.err
     assert "to begin one" in ended.err
     assert scene.receipts(sink) == done  # nothing of it is lost
@@ -72,7 +75,7 @@ def test_nothing_to_be_resumed(scene: Scene) -> None:
     ended = scene.run("out", "resume=require")
     assert ended.code == 2 and "there is no unfinished run to be resumed" in ended.err
     assert not (scene.folder / "out").exists()
-    scene.run("out").told
+    scene.run("out").done()
     assert scene.run("out", "resume=require").told["nothing_to_do"]
 
 
@@ -87,7 +90,7 @@ def test_input_that_changed_between_two_tries(scene: Scene) -> None:
     (scene.folder / "in" / "f0.parquet").unlink()
     assert f"files of the source: gone: {scene.folder / 'in' / 'f0.parquet'}" in scene.run("out").err
     assert scene.rows("out") == []
-    scene.run("out", "resume=never").told
+    scene.run("out", "resume=never").done()
     assert scene.rows("out") == [*clean(60, 60), *clean(500, 60)]
 
 
@@ -102,7 +105,7 @@ def test_input_that_changes_during_a_run(scene: Scene, sink: str, kind: str) -> 
     child = scene.start(sink, "executor.threads=1", point="shard.settled@2:STOP")
     child.wait_for_stop()
     write_file(scene.folder / "in" / f"f1.{kind}", 500)
-    child.signal(18)  # SIGCONT
+    child.signal(signal.SIGCONT)
     ended = child.wait()
     assert ended.code == 2, ended
     assert f"f1.{kind}: changed since the run was planned" in ended.err
@@ -111,7 +114,7 @@ def test_input_that_changes_during_a_run(scene: Scene, sink: str, kind: str) -> 
 
 def test_an_output_that_was_removed_is_written_again(scene: Scene) -> None:
     for sink in ("out", "one.parquet"):
-        scene.run(sink).told
+        scene.run(sink).done()
         for path in [scene.folder / sink] if "." in sink else (scene.folder / sink).glob("part-*"):
             path.unlink()
         scene.folder.joinpath(f"{sink.partition('.')[0]}.rejects.parquet").unlink()
@@ -125,31 +128,31 @@ def test_an_output_that_was_removed_is_written_again(scene: Scene) -> None:
 
 
 def test_appended_to_an_output_that_was_removed(scene: Scene) -> None:
-    scene.run("out", "sink.mode=append").told
+    scene.run("out", "sink.mode=append").done()
     for path in (scene.folder / "out").glob("part-*"):
         path.unlink()
     (scene.folder / "more").mkdir()
     write_file(scene.folder / "more" / "f.parquet", 1000)
-    scene.run("out", "sink.mode=append", f"source.path={scene.folder / 'more'}").told
+    scene.run("out", "sink.mode=append", f"source.path={scene.folder / 'more'}").done()
     assert scene.rows("out") == clean(1000, 60)
 
 
 def test_an_output_that_lacks_a_part(scene: Scene) -> None:
-    scene.run("out").told
+    scene.run("out").done()
     part = min((scene.folder / "out").glob("part-*"))
     part.unlink()
     ended = scene.run("out")
     assert ended.code == 2 and f"{part.name}, which run" in ended.err and "sink.mode=replace" in ended.err
-    scene.run("out", "sink.mode=replace", f"rejects.path={scene.folder / 'again.parquet'}").told
+    scene.run("out", "sink.mode=replace", f"rejects.path={scene.folder / 'again.parquet'}").done()
     assert scene.rows("out") == clean()
 
 
 def test_a_folder_with_all_of_its_state_removed(scene: Scene) -> None:
-    scene.run("out").told
+    scene.run("out").done()
     shutil.rmtree(scene.state("out"))
     ended = scene.run("out")
     assert ended.code == 2 and "the folder has files in it" in ended.err
-    scene.run("out", "sink.mode=replace").told
+    scene.run("out", "sink.mode=replace").done()
     assert scene.rows("out") == clean()
 
 
@@ -157,18 +160,18 @@ def test_begun_in_one_mode_and_ended_in_another(scene: Scene) -> None:
     """No mode makes rows vanish that a reader saw and that it doesn't replace."""
     (scene.folder / "old").mkdir()
     write_file(scene.folder / "old" / "f.parquet", 1000)
-    scene.run("out", f"source.path={scene.folder / 'old'}").told
+    scene.run("out", f"source.path={scene.folder / 'old'}").done()
     assert scene.killed("out", "commit.part@2", "sink.mode=append")
     ended = scene.run("out")
     assert ended.code == 2 and "sink.mode=append" in ended.err
     assert scene.rows("out") == clean(1000, 60)
-    scene.run("out", "sink.mode=append").told
+    scene.run("out", "sink.mode=append").done()
     assert scene.rows("out") == [*clean(1000, 60), *clean()]
     ended = scene.run("one.parquet", "sink.mode=append")
     assert scene.killed("one.parquet", "commit.files", "sink.mode=replace")
     ended = scene.run("one.parquet", "sink.mode=append")
     assert ended.code == 2 and "nothing can be appended to one file" in ended.err
-    scene.run("one.parquet").told
+    scene.run("one.parquet").done()
     assert scene.rows("one.parquet") == clean()
 
 
@@ -179,7 +182,7 @@ def test_what_others_put_there_stays(scene: Scene) -> None:
     write_file(out / "part-00000.parquet", 5000)
     beside = scene.folder / "_out.rejects.parquet"
     beside.write_text("mine")
-    scene.run("out").told
+    scene.run("out").done()
     assert scene.rows("out") == clean()
     assert (out / "notes.txt").read_text() == beside.read_text() == "mine"
     ended = scene.run("out", "sink.mode=replace", "executor.shard_rows=30")
