@@ -12,11 +12,15 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from engine.errors import DataError
+from engine.runtime.executors.alone import Alone
 from engine.runtime.executors.local import Threads
 from engine.runtime.groups import check_grouping
 from engine.runtime.io.apart import check_apart
 from engine.runtime.io.piece import Piece
+from engine.runtime.io.pipe import PipeSource
+from engine.runtime.io.pipe_sink import PipeSink
 from engine.runtime.onego import OneGo
+from engine.runtime.piped import check_output, check_run, columns_to_read, source_schema
 from engine.runtime.rejects import Rejects, check_rejects, rejects_path
 from engine.runtime.shards.cut import SHARD_ROWS, cut, cut_between_groups
 from engine.runtime.shards.drive import Driver, Progress, Resume
@@ -178,6 +182,7 @@ def run_batch(
     """
     started = time.perf_counter()
     threads = threads or len(os.sched_getaffinity(0))
+    check_run(source, sink, executor, resume)
     batch = plan_batch(
         pipeline,
         source,
@@ -192,6 +197,8 @@ def run_batch(
         return _nothing_new(sink)
     if batch.plan is None:
         return _in_one_go(batch, threads, progress, started)
+    if isinstance(source, PipeSource):
+        executor = Alone()
     driver = batch.driver(executor or Threads(threads), resume, progress, stated)
     ended = driver.run()
     told = ended.commit.summary
@@ -239,8 +246,9 @@ def plan_batch(
         A stage doesn't say what its groups are.
     """
     rejects = rejects or Rejects()
+    check_output(sink, rejects)
     schema = _check(pipeline, source, sink, rejects)
-    columns = tuple(name for name in pipeline.reads if name in set(source.schema.names))
+    columns = columns_to_read(pipeline, source)
     if isinstance(source, FilesSource):
         source.check_columns(columns)
     state = sink.state(rejects) if isinstance(sink, ShardedSink) else None
@@ -274,15 +282,17 @@ def plan_batch(
         coded=tuple(_coded(pipeline, schema, sink)),
         takes_coded=sink.takes_coded,
         batch_rows=batch_rows or _batch_rows(source.rows, threads),
+        is_final=isinstance(sink, PipeSink),
     )
     return Batch(job, sink, plan, state)
 
 
 def _check(pipeline: BatchPipeline, source: Source, sink: Sink, rejects: Rejects) -> pa.Schema:
     check_grouping(pipeline.plan)
-    pipeline.check_schema(source.schema, str(source.path), text=source.text)
+    columns = source_schema(pipeline, source)
+    pipeline.check_schema(columns, str(source.path), text=source.text)
     check_apart(source, sink.path, rejects_path(rejects, sink))
-    schema = pipeline.output_schema(source.schema)
+    schema = pipeline.output_schema(columns)
     sink.check_columns(schema)
     return schema
 
@@ -302,7 +312,7 @@ def _in_one_go(batch: Batch, threads: int, progress: Progress | None, started: f
     job = batch.job
     shard = Shard(0, (), job.source.rows)
     keeper = PaceKeeper([shard], [])
-    state = OneGo(batch.sink, job.rejects)
+    state = OneGo(job, batch.sink)
 
     def told(index: int, rows: int) -> None:
         keeper.told(index, rows)

@@ -11,13 +11,14 @@ from engine.errors import ConfigError, DataError, EngineError, Mistake
 from engine.failpoint import reach
 from engine.runtime.io.files import SinkError
 from engine.runtime.io.piece import InputChanged
-from engine.runtime.rejects import MOST_SAMPLES, RefusedError, check_rejects, check_share, rejected_schema
+from engine.runtime.rejects import RefusedError, check_rejects, rejected_schema
 from engine.runtime.shards.heartbeat import beating
 from engine.runtime.shards.identity import changes
 from engine.runtime.shards.job import Job
 from engine.runtime.shards.pace import Pace, PaceKeeper
-from engine.runtime.shards.plan import Commit, Plan, Receipt, Sample, ended
+from engine.runtime.shards.plan import Commit, Plan, Receipt, ended
 from engine.runtime.shards.score import Failure, Outcome
+from engine.runtime.shards.share import RefusedShare
 from engine.runtime.shards.sink import RunState, ShardedSink
 from engine.runtime.shards.spread import merge
 from engine.runtime.shards.work import Executor, Stated, Work
@@ -202,13 +203,13 @@ class Driver:
     def _score(self, plan: Plan, receipts: dict[int, Receipt]) -> None:
         keeper = PaceKeeper(plan.shards, list(receipts.values()))
         todo = [shard for shard in plan.shards if shard.index not in receipts]
-        self._check_share(receipts, plan)
+        share = RefusedShare(self.job.rejects, self.job.pipeline.plan.inputs, plan, list(receipts.values()))
 
         def settle(outcome: Outcome) -> None:
             if isinstance(outcome, Receipt):
                 receipts[outcome.shard] = outcome
                 keeper.done(outcome)
-                self._check_share(receipts, plan)
+                share.add(outcome)
             else:
                 keeper.failed(outcome.shard)
                 self._fail(outcome)
@@ -226,7 +227,7 @@ class Driver:
         missing = [shard.index for shard in plan.shards if shard.index not in receipts]
         if missing:
             raise RuntimeError(f"the executor told nothing of shards {missing[:5]}")
-        self._check_share(receipts, plan, final=True)
+        share.end()
 
     def _tell(self, keeper: PaceKeeper) -> None:
         if self.progress is not None:
@@ -260,15 +261,6 @@ class Driver:
             )
         )
 
-    def _check_share(self, receipts: Mapping[int, Receipt], plan: Plan, final: bool = False) -> None:
-        rows = sum(receipt.rows_in for receipt in receipts.values())
-        count = sum(receipt.rejected for receipt in receipts.values())
-        known = [shard.rows for shard in plan.shards]
-        total = None if None in known else sum(number or 0 for number in known)
-        inputs = self.job.pipeline.plan.inputs
-        samples = _samples(receipts)
-        check_share(self.job.rejects, inputs, count, rows, rows if final else total, samples)
-
     def _summary(
         self, plan: Plan, receipts: Mapping[int, Receipt], started: float, resumed: int
     ) -> dict[str, Any]:
@@ -297,15 +289,6 @@ class Driver:
         reach("run.scored")
         rejected = rejected_schema(self.job.columns)
         return self.state.commit(plan, receipts, self.job.schema, rejected, summary)
-
-
-def _samples(receipts: Mapping[int, Receipt]) -> list[Sample]:
-    found: list[Sample] = []
-    for _, receipt in sorted(receipts.items()):
-        found += receipt.samples
-        if len(found) >= MOST_SAMPLES:
-            break
-    return found
 
 
 def _whereabouts(plan: Plan, index: int) -> str:

@@ -130,8 +130,9 @@ def test_faults_that_do_not_pass(faulty: Scene, sink: str) -> None:
     ended = faulty.run(sink)
     assert ended.code == 3, ended
     assert f"1 of {SHARDS} shards failed; the others are done and wait, nothing is committed\n" in ended.err
-    assert f"shard 4 ({faulty.folder / 'in' / 'f1.parquet'}): " in ended.err
-    assert "MemoryError: no room (tried 3 times)" in ended.err
+    where = f"shard 4 ({faulty.folder / 'in' / 'f1.parquet'}): stages.faulty: the stage 'faulty' failed: "
+    assert f"{where}MemoryError: no room " in ended.err
+    assert 'raise MemoryError("no room") (tried 3 times)\n' in ended.err
     assert faulty.rows(sink) == []
     assert faulty.receipts(sink) == SHARDS - 1
     assert (faulty.folder / "faults").stat().st_size == 2
@@ -143,7 +144,7 @@ def test_faults_that_do_not_pass(faulty: Scene, sink: str) -> None:
 
 def test_as_often_as_is_asked(faulty: Scene) -> None:
     (faulty.folder / "faults").write_bytes(bytes(9))
-    assert "no room (tried 1 times)" in faulty.run("out", "executor.attempts=1").err
+    assert 'MemoryError("no room")\n' in faulty.run("out", "executor.attempts=1").err
     assert (faulty.folder / "faults").stat().st_size == 8
     assert faulty.run("out", "executor.attempts=9").told["resumed_shards"] == SHARDS - 1
     assert faulty.rows("out") == clean()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -188,11 +190,12 @@ def test_cells_that_cannot_be_read(scene: Scene, sink: str) -> None:
     (scene.folder / "other").mkdir()
     told = scene.run(f"other/{sink}", "inputs.n={kind: number, invalid: null}").told
     assert told["rejected"] == ROWS // 10 + 1
-    assert (64, None) in [(int(row[0]), row[1]) for row in scene.rows(f"other/{sink}")]
+    (missing,) = [row[1] for row in scene.rows(f"other/{sink}") if int(row[0]) == 64]
+    assert missing is None or math.isnan(missing)
 
 
 def test_columns_that_are_others(scene: Scene) -> None:
-    """Another order and further columns are fine, another type of the family is cast, a lacking one is told."""
+    """Another order, further columns and types of the family are fine; one that lacks is told at once."""
     folder = scene.folder / "in"
     content = table(60, 60)
     order = content.select(["m", "c", "n", "id"]).append_column("x", pa.array(["x"] * 60))
@@ -220,9 +223,7 @@ def test_random_damage_of_an_output_is_told_by_its_reader(scene: Scene) -> None:
     for _ in range(100):
         place = rng.choice(pages(path))
         flip(path, place)
-        try:
+        with suppress(DataError):
             assert read(path).equals(before)
-        except DataError:
-            pass
         flip(path, place)
     assert rows_of(path) == clean()
