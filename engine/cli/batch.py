@@ -12,7 +12,7 @@ from engine.cli.arguments import Arguments
 from engine.cli.open import open_pipeline
 from engine.cli.output import aligned, result_json, tell
 from engine.cli.pace import pacing
-from engine.cli.run_options import bind_run
+from engine.cli.run_options import bind_run, read_from
 from engine.errors import UserError
 from engine.plan.build import registry_for
 from engine.runtime.batch import BatchSummary, run_batch
@@ -38,7 +38,7 @@ def _run(arguments: Arguments) -> int:
     registry = registry_for(config)
     options = bind_run(config, registry)
     pipeline = opened.ready()
-    source, sink = open_both(config["source"], config["sink"], registry, config.set_by)
+    source, sink = open_both(read_from(config), config["sink"], registry, config.set_by)
     with pacing("batch") as progress, _told_of_pipes(source, sink):
         summary = run_batch(
             pipeline,

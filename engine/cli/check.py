@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from engine.cli.arguments import Arguments
 from engine.cli.open import Opened, open_pipeline
 from engine.cli.output import aligned, result, result_json
-from engine.cli.run_options import RunOptions, bind_run
+from engine.cli.run_options import RunOptions, bind_run, read_from
 from engine.cli.server_options import bind_server, check_server
 from engine.config.convert import shown
 from engine.decode import TableDecoder
@@ -50,7 +50,7 @@ def _checked(arguments: Arguments) -> Iterator[tuple[str, str]]:
         yield "pipeline", f"version {opened.pipeline.version}, {whose}"
         kernels = len(opened.pipeline.program.layout.segments)
         yield "program", f"compiled, {kernels} kernel{'s' if kernels != 1 else ''}"
-    source = open_source(opened.config["source"], registry, set_by) if _given(opened, "source") else None
+    source = open_source(read_from(opened.config), registry, set_by) if _given(opened, "source") else None
     sink = open_sink(opened.config["sink"], registry, set_by) if _given(opened, "sink") else None
     if source is not None and sink is not None:
         check_run(source, sink, options.executor, options.resume)

@@ -35,7 +35,7 @@ from engine.runtime.shards.sink import RunState, ShardedSink
 from engine.runtime.shards.work import Executor, Stated
 from engine.schema import Kind
 from engine.sink import Sink
-from engine.source import PiecedSource, Source
+from engine.source import FilesSource, PiecedSource, Source
 
 _MOST_ROWS, _LEAST_ROWS = 1 << 17, 1 << 14
 """Rows of a batch: with more, batches leave the caches; with fewer, what is done for each counts."""
@@ -248,6 +248,9 @@ def plan_batch(
     rejects = rejects or Rejects()
     check_output(sink, rejects)
     schema = _check(pipeline, source, sink, rejects)
+    columns = columns_to_read(pipeline, source)
+    if isinstance(source, FilesSource):
+        source.check_columns(columns)
     state = sink.state(rejects) if isinstance(sink, ShardedSink) else None
     shard_rows = shard_rows or SHARD_ROWS
     plan = None
@@ -275,7 +278,7 @@ def plan_batch(
         source=source,
         rejects=rejects,
         schema=schema,
-        columns=columns_to_read(pipeline, source),
+        columns=columns,
         coded=tuple(_coded(pipeline, schema, sink)),
         takes_coded=sink.takes_coded,
         batch_rows=batch_rows or _batch_rows(source.rows, threads),

@@ -110,7 +110,11 @@ class FilesState:
         return self._records.plan(run_id)
 
     def receipts(self, run_id: str) -> Mapping[int, Receipt]:
-        return self._records.receipts(run_id)
+        return {
+            shard: receipt
+            for shard, receipt in self._records.receipts(run_id).items()
+            if self._store.holds(self._written(run_id, receipt), receipt.size, receipt.digest)
+        }
 
     # -- a run
 
@@ -137,10 +141,13 @@ class FilesState:
         for name in self._store.names(f"{run}/attempts"):
             if name not in kept:
                 self._store.remove(f"{run}/attempts/{name}")
-        for folder in (run, f"{run}/receipts"):
-            for name in self._store.names(folder):
-                if name.startswith(("_", _WHOLE)):
-                    self._store.remove(f"{folder}/{name}")
+        standing = {self._records.receipt_file(run_id, shard) for shard in receipts}
+        for name in self._store.names(f"{run}/receipts"):
+            if f"{run}/receipts/{name}" not in standing:
+                self._store.remove(f"{run}/receipts/{name}")
+        for name in self._store.names(run):
+            if name.startswith(("_", _WHOLE)):
+                self._store.remove(f"{run}/{name}")
         self._rejected.clean(run_id)
 
     def attempt(self, run_id: str, shard: int, schema: pa.Schema, rejected: pa.Schema) -> FileAttempt:
@@ -226,22 +233,12 @@ class FilesState:
             raise DataError(f"{shown}: somebody wrote this file meanwhile; to replace it: sink.mode=replace")
 
     def _check_written(self, run_id: str, receipts: Sequence[Receipt]) -> None:
-        """Hold what shards wrote against their receipts; a receipt that is wrong goes, so that it is redone.
-
-        Raises
-        ------
-        SinkError
-        """
-        wrong = [
-            receipt
-            for receipt in receipts
-            if not self._store.holds(self._written(run_id, receipt), receipt.size, receipt.digest)
-        ]
-        for receipt in wrong:
-            self._store.remove(self._records.receipt_file(run_id, receipt.shard))
-        if wrong:
-            shown = self._store.shown(self._written(run_id, wrong[0]))
-            raise SinkError(f"{shown}: gone, or no longer what shard {wrong[0].shard} wrote")
+        """See that what shards wrote is still there."""
+        for receipt in receipts:
+            written = self._written(run_id, receipt)
+            if self._store.size(written) != receipt.size:
+                shown = self._store.shown(written)
+                raise SinkError(f"{shown}: gone, or no longer what shard {receipt.shard} wrote")
 
     def _committed(
         self, plan: Plan, files: Sequence[Committed], summary: Mapping[str, Any], refused: str, whole: str
