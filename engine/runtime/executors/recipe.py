@@ -23,7 +23,7 @@ from engine.runtime.rejects import Rejects
 from engine.runtime.shards.job import Job
 from engine.runtime.shards.sink import RunState, ShardedSink
 from engine.runtime.shards.work import Stated
-from engine.source import Source, SourcePart, SourcePlugin
+from engine.source import PiecedSource, Source, SourcePart, SourcePlugin
 
 
 class Recipe(msgspec.Struct, frozen=True):
@@ -42,6 +42,8 @@ class Recipe(msgspec.Struct, frozen=True):
         Its columns, as Arrow IPC has them.
     source_text : bool
     source_rows : int or None
+    source_identity : dict
+        What makes its rows what they are besides the pieces.
     rejects : Rejects
     schema : bytes
         The columns of the output.
@@ -64,6 +66,7 @@ class Recipe(msgspec.Struct, frozen=True):
     source_schema: bytes
     source_text: bool
     source_rows: int | None
+    source_identity: dict[str, Any]
     rejects: Rejects
     schema: bytes
     columns: tuple[str, ...]
@@ -106,6 +109,7 @@ def recipe_of(job: Job, stated: Stated | None) -> Recipe:
         source_schema=job.source.schema.serialize().to_pybytes(),
         source_text=job.source.text,
         source_rows=job.source.rows,
+        source_identity=dict(job.source.identity) if isinstance(job.source, PiecedSource) else {},
         rejects=Rejects(_absolute(job.rejects.path), job.rejects.max),
         schema=job.schema.serialize().to_pybytes(),
         columns=job.columns,
@@ -151,7 +155,7 @@ def open_recipe(recipe: Recipe) -> tuple[Job, RunState]:
     job = Job(
         run_id=recipe.run_id,
         pipeline=_loaded(recipe),
-        source=OpenedInPieces(recipe, bind_source(recipe.source, registry)),
+        source=_opened_in_pieces(recipe, registry),
         rejects=recipe.rejects,
         schema=_schema(recipe.schema),
         columns=recipe.columns,
@@ -176,6 +180,7 @@ class OpenedInPieces:
         self.schema = _schema(recipe.source_schema)
         self.text = recipe.source_text
         self.rows = recipe.source_rows
+        self.identity = recipe.source_identity
         self._plugin = plugin
 
     def part(self, pieces: Sequence[Piece]) -> SourcePart:
@@ -203,6 +208,10 @@ class OpenedInPieces:
     def place(self, row: int) -> str:
         """Where a row that was read lies, for a message."""
         return self._whole.place(row)
+
+
+def _opened_in_pieces(recipe: Recipe, registry: Registry) -> PiecedSource:
+    return OpenedInPieces(recipe, bind_source(recipe.source, registry))
 
 
 def _bundle_files(pipeline: Pipeline) -> dict[str, bytes]:
