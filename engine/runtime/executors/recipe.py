@@ -23,7 +23,7 @@ from engine.runtime.rejects import Rejects
 from engine.runtime.shards.job import Job
 from engine.runtime.shards.sink import RunState, ShardedSink
 from engine.runtime.shards.work import Stated
-from engine.source import Source, SourcePart, SourcePlugin
+from engine.source import PiecedSource, Source, SourcePart, SourcePlugin
 
 
 class Recipe(msgspec.Struct, frozen=True):
@@ -42,6 +42,7 @@ class Recipe(msgspec.Struct, frozen=True):
         Its columns, as Arrow IPC has them.
     source_text : bool
     source_rows : int or None
+    source_identity : dict
     rejects : Rejects
     schema : bytes
         The columns of the output.
@@ -64,6 +65,7 @@ class Recipe(msgspec.Struct, frozen=True):
     source_schema: bytes
     source_text: bool
     source_rows: int | None
+    source_identity: dict[str, Any]
     rejects: Rejects
     schema: bytes
     columns: tuple[str, ...]
@@ -106,6 +108,7 @@ def recipe_of(job: Job, stated: Stated | None) -> Recipe:
         source_schema=job.source.schema.serialize().to_pybytes(),
         source_text=job.source.text,
         source_rows=job.source.rows,
+        source_identity=dict(job.source.identity) if isinstance(job.source, PiecedSource) else {},
         rejects=Rejects(_absolute(job.rejects.path), job.rejects.max),
         schema=job.schema.serialize().to_pybytes(),
         columns=job.columns,
@@ -176,6 +179,7 @@ class OpenedInPieces:
         self.schema = _schema(recipe.source_schema)
         self.text = recipe.source_text
         self.rows = recipe.source_rows
+        self.identity = recipe.source_identity
         self._plugin = plugin
 
     def part(self, pieces: Sequence[Piece]) -> SourcePart:
