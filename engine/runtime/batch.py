@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from engine.runtime.executors.local import Threads
 from engine.runtime.groups import check_grouping
 from engine.runtime.io.apart import check_apart
 from engine.runtime.io.piece import Piece
+from engine.runtime.line import helped
 from engine.runtime.onego import OneGo
 from engine.runtime.rejects import Rejects, check_rejects, rejects_path
 from engine.runtime.shards.cut import SHARD_ROWS, cut, cut_between_groups
@@ -306,7 +308,9 @@ def _in_one_go(batch: Batch, threads: int, progress: Progress | None, started: f
         if progress is not None:
             progress(keeper.now())
 
-    receipt = score_shard(job, shard, state, told=told, threads=threads)
+    receipt = score_shard(
+        job, shard, state, lend=partial(helped, threads=threads), told=told, threads=threads
+    )
     return BatchSummary(
         rows_in=receipt.rows_in,
         rows_out=receipt.rows_out,
