@@ -136,7 +136,7 @@ def drive(folder: Path, shards: int) -> dict[str, float]:
         assert batch is not None
         assert batch.plan is not None
         assert len(batch.plan.shards) == shards
-        batch = replace(batch, state=TimedState(batch.state, clock))  # type: ignore[arg-type]
+        batch = replace(batch, state=TimedState(batch.state, clock))
         with clock.on("all of the two runs"):
             try:
                 batch.driver(Publisher(clock, most)).run()

@@ -77,7 +77,7 @@ def run(task: Task) -> dict[str, float]:
                 batch = plan_batch(pipeline, source, sink, threads=task.count)
             rows = _drive(batch, Timed(executor, clock), clock, task)
         else:
-            sink.join = None
+            sink.join = None  # type: ignore[attr-defined]
             rows = run_batch(pipeline, source, sink, threads=task.count).rows_in
     found = {**_told(usage, rows), "peak": float(peak()), "open": opened}
     found |= {f"wall: {what}": seconds for what, seconds in clock.seconds.items()}
@@ -90,7 +90,7 @@ def run(task: Task) -> dict[str, float]:
 
 def _drive(batch: Batch | None, executor: Executor, clock: Clock, task: Task) -> int:
     assert batch is not None
-    batch = replace(batch, state=TimedState(batch.state, clock))  # type: ignore[arg-type]
+    batch = replace(batch, state=TimedState(batch.state, clock))
     driver = batch.driver(executor, stated=Stated(task.source, task.sink))
     rows: int = driver.run().commit.summary["rows_in"]
     return rows

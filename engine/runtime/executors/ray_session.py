@@ -18,6 +18,7 @@ from engine.errors import UserError
 _REACHED_WITHIN = 10.0
 _CLIENT_PORT = 10001
 _QUIET = {"log_to_driver": False, "logging_level": "ERROR"}
+_TOKEN = "\n  a cluster that asks for a token takes it from RAY_AUTH_TOKEN, with RAY_AUTH_MODE=token"
 _STORE_BYTES = 80 << 20
 """Ray takes no less for its store; beside the recipe hardly anything lies there."""
 
@@ -90,18 +91,22 @@ def _start(ray: ModuleType, cpus: int, room: int, folder: str) -> None:
 
 def _join(ray: ModuleType, address: str) -> None:
     _knock(address)
-    with _said(f"there is no Ray at executor.address={address}"), warnings.catch_warnings():
+    with (
+        _said(f"there is no Ray to be joined at executor.address={address}", _TOKEN),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")  # what goes wrong is raised, too
         ray.init(address=address, **_QUIET)
 
 
 @contextmanager
-def _said(what: str) -> Iterator[None]:
+def _said(what: str, advice: str = "") -> Iterator[None]:
     try:
         yield
     except (Exception, SystemExit) as error:  # Ray leaves the process where nothing answers
         reason = str(error).strip() if isinstance(error, Exception) else "it doesn't answer as Ray does"
-        raise UserError(f"{what}: {reason.splitlines()[0] if reason else type(error).__name__}") from None
+        reason = reason.splitlines()[0] if reason else type(error).__name__
+        raise UserError(f"{what}: {reason}{advice}") from None
 
 
 def _knock(address: str) -> None:

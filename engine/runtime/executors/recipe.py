@@ -43,6 +43,7 @@ class Recipe(msgspec.Struct, frozen=True):
     source_text : bool
     source_rows : int or None
     source_identity : dict
+        What makes its rows what they are besides the pieces.
     rejects : Rejects
     schema : bytes
         The columns of the output.
@@ -154,7 +155,7 @@ def open_recipe(recipe: Recipe) -> tuple[Job, RunState]:
     job = Job(
         run_id=recipe.run_id,
         pipeline=_loaded(recipe),
-        source=OpenedInPieces(recipe, bind_source(recipe.source, registry)),
+        source=_opened_in_pieces(recipe, registry),
         rejects=recipe.rejects,
         schema=_schema(recipe.schema),
         columns=recipe.columns,
@@ -207,6 +208,10 @@ class OpenedInPieces:
     def place(self, row: int) -> str:
         """Where a row that was read lies, for a message."""
         return self._whole.place(row)
+
+
+def _opened_in_pieces(recipe: Recipe, registry: Registry) -> PiecedSource:
+    return OpenedInPieces(recipe, bind_source(recipe.source, registry))
 
 
 def _bundle_files(pipeline: Pipeline) -> dict[str, bytes]:

@@ -44,7 +44,7 @@ def read_struct(raw: bytes, at: int = 0) -> tuple[Struct, int]:
     try:
         while head := raw[at]:
             number, kind, at = _field(raw, at, head, number)
-            end = at if kind == TRUE or kind == FALSE else _end(raw, at, kind, 1)
+            end = at if kind in (TRUE, FALSE) else _end(raw, at, kind, 1)
             if number in struct:
                 raise ThriftError(f"field {number} is there twice")
             struct[number] = (kind, raw[at:end])
@@ -174,7 +174,7 @@ def _end(raw: bytes, at: int, kind: int, depth: int) -> int:
         while head := raw[at]:
             inner = head & 15
             at = at + 1 if head >> 4 else _field(raw, at, head, 0)[2]
-            if inner != TRUE and inner != FALSE:
+            if inner not in (TRUE, FALSE):
                 at = _end(raw, at, inner, depth + 1)
         at += 1
     elif kind in (LIST, SET):

@@ -145,7 +145,8 @@ class Scene:
 def rows_of(file: Path) -> Rows:
     """The rows of a file."""
     if file.suffix == ".csv":  # its numbers are the shortest that read back to the same bits
-        found = pacsv.read_csv(file, convert_options=pacsv.ConvertOptions(column_types={"n": pa.float64()}))
+        kinds = {"n": pa.string() if "rejects" in file.name else pa.float64()}
+        found = pacsv.read_csv(file, convert_options=pacsv.ConvertOptions(column_types=kinds))
     else:
         found = pq.read_table(file, partitioning=None)
     columns = [column.to_pylist() for column in found.columns]

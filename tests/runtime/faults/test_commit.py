@@ -88,7 +88,7 @@ def test_what_another_run_finds_of_a_commit_that_was_cut_off(scene: Scene) -> No
     assert scene.killed("out", "commit.made", "sink.mode=append")
     (scene.folder / "more").mkdir()
     write_file(scene.folder / "more" / "f.parquet", 2000)
-    scene.run("out", f"source.path={scene.folder / 'more'}", "sink.mode=append").told
+    scene.run("out", f"source.path={scene.folder / 'more'}", "sink.mode=append").done()
     assert scene.rows("out") == [*old, *clean(), *clean(2000, 60)]
     assert scene.litter("out") == []
 
@@ -101,7 +101,7 @@ def test_a_batch_reads_what_is_committed_of_another(scene: Scene) -> None:
     again = [f"source.path={scene.folder / 'out'}", "pipeline=copy", "rejects.max=0"]
     assert scene.run("copy.parquet", *again).told["rows_in"] == len(old)
     assert scene.rows("copy.parquet") == old
-    scene.run("out", "sink.mode=append").told
+    scene.run("out", "sink.mode=append").done()
     assert scene.run("copy.parquet", *again, "sink.mode=replace").told["rows_in"] == len(old) + len(clean())
     assert scene.rows("copy.parquet") == [*old, *clean()]
 

@@ -51,7 +51,7 @@ def test_sigint(scene: Scene, point: str) -> None:
     ended = scene.run("out", point=f"{point}:INT")
     assert (ended.code, ended.err) == (130, "interrupted\n")
     assert scene.rows("out") == []
-    scene.run("out").told
+    scene.run("out").done()
     assert scene.rows("out") == clean()
 
 
@@ -64,7 +64,7 @@ def test_an_impatient_user(scene: Scene) -> None:
     for _ in range(5):
         child.signal(signal.SIGTERM)
     assert child.wait().code == 75
-    scene.run("out").told
+    scene.run("out").done()
     assert scene.rows("out") == clean()
 
 
