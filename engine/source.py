@@ -147,6 +147,20 @@ class PiecedSource(Source, Protocol):
         ...
 
 
+@runtime_checkable
+class FilesSource(Source, Protocol):
+    """Rows of files, whose columns are known before they are read."""
+
+    def check_columns(self, columns: Sequence[str]) -> None:
+        """See that every file has these columns, of one family each.
+
+        Raises
+        ------
+        DataError
+        """
+        ...
+
+
 class SourcePlugin(Plugin):
     """Base of every source that configs can name."""
 

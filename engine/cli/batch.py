@@ -12,10 +12,13 @@ from engine.cli.arguments import Arguments
 from engine.cli.open import open_pipeline
 from engine.cli.output import aligned, result_json, tell
 from engine.cli.pace import pacing
-from engine.cli.run_options import bind_run
+from engine.cli.run_options import bind_run, read_from
+from engine.errors import UserError
 from engine.plan.build import registry_for
 from engine.runtime.batch import BatchSummary, run_batch
-from engine.runtime.io import open_both
+from engine.runtime.io import Sink, Source, open_both
+from engine.runtime.io.pipe import PIPE, PipeSource
+from engine.runtime.io.pipe_sink import PipeSink
 from engine.runtime.shards.drive import UnfinishedError
 
 _SHOWN = ("0.05", "0.5", "0.95")
@@ -31,11 +34,12 @@ def run(arguments: Arguments) -> int:
 def _run(arguments: Arguments) -> int:
     opened = open_pipeline(arguments)
     config = opened.config
+    _check_output(arguments, config["sink"])
     registry = registry_for(config)
     options = bind_run(config, registry)
     pipeline = opened.ready()
-    source, sink = open_both(config["source"], config["sink"], registry, config.set_by)
-    with pacing("batch") as progress:
+    source, sink = open_both(read_from(config), config["sink"], registry, config.set_by)
+    with pacing("batch") as progress, _told_of_pipes(source, sink):
         summary = run_batch(
             pipeline,
             source,
@@ -61,6 +65,29 @@ def _run(arguments: Arguments) -> int:
     if summary.rejects:
         tell(f"rejected rows, with reasons: {summary.rejects}")
     return 0
+
+
+def _check_output(arguments: Arguments, sink: Any) -> None:
+    if arguments.json and isinstance(sink, dict) and sink.get("path") == PIPE:
+        raise UserError(
+            "--json: standard output takes the rows (sink.path=-), and nothing else can go there; leave out "
+            "--json: what was done is told on stderr"
+        )
+
+
+@contextmanager
+def _told_of_pipes(source: Source, sink: Sink) -> Iterator[None]:
+    """Say what SIGTERM leaves behind where the same command can't go on."""
+    try:
+        yield
+    except _Stopped:
+        if isinstance(sink, PipeSink):
+            raise UnfinishedError("stopped by SIGTERM; rows that were written stay written") from None
+        if isinstance(source, PipeSource):
+            raise UnfinishedError(
+                "stopped by SIGTERM; nothing was written: a pipe is read only once"
+            ) from None
+        raise
 
 
 class _Stopped(BaseException):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from engine.cli.arguments import Arguments
 from engine.cli.open import Opened, open_pipeline
 from engine.cli.output import aligned, result, result_json
-from engine.cli.run_options import RunOptions, bind_run
+from engine.cli.run_options import RunOptions, bind_run, read_from
 from engine.cli.server_options import bind_server, check_server
 from engine.config.convert import shown
 from engine.decode import TableDecoder
@@ -17,6 +17,9 @@ from engine.runtime.batch import plan_batch
 from engine.runtime.groups import check_grouping
 from engine.runtime.io import Sink, Source, open_sink, open_source
 from engine.runtime.io.apart import check_apart
+from engine.runtime.io.pipe import PipeSource
+from engine.runtime.io.pipe_sink import PipeSink
+from engine.runtime.piped import check_output, check_run
 from engine.runtime.rejects import rejects_path
 
 
@@ -47,11 +50,14 @@ def _checked(arguments: Arguments) -> Iterator[tuple[str, str]]:
         yield "pipeline", f"version {opened.pipeline.version}, {whose}"
         kernels = len(opened.pipeline.program.layout.segments)
         yield "program", f"compiled, {kernels} kernel{'s' if kernels != 1 else ''}"
-    source = open_source(opened.config["source"], registry, set_by) if _given(opened, "source") else None
+    source = open_source(read_from(opened.config), registry, set_by) if _given(opened, "source") else None
     sink = open_sink(opened.config["sink"], registry, set_by) if _given(opened, "sink") else None
     if source is not None and sink is not None:
+        check_run(source, sink, options.executor, options.resume)
         check_apart(source, sink.path, rejects_path(options.rejects, sink))
-    if source is not None:
+    if isinstance(source, PipeSource):
+        yield "source", f"{source.path}: its columns are known once it is read"
+    elif source is not None:
         _check_source(opened, source)
         yield "source", _source(source)
     else:
@@ -72,9 +78,10 @@ def _run(opened: Opened, options: RunOptions, source: Source | None, sink: Sink 
     settings = "".join(f", {key} {value}" for key, value in given.items())
     rejects = f"rejects.max {shown(options.rejects.max)}"
     told = f"executor {options.executor.use}{settings}, batches of {size}, {rejects}"
-    if source is None or sink is None or opened.pipeline is None:
+    if source is None or sink is None or opened.pipeline is None or isinstance(source, PipeSource):
         if sink is not None:
             sink.check()
+            check_output(sink, options.rejects)
         return told
     batch = plan_batch(
         opened.pipeline,
@@ -121,6 +128,8 @@ def _source(source: Source) -> str:
 
 
 def _sink(sink: Sink) -> str:
+    if isinstance(sink, PipeSink):
+        return f"{sink.path}: {sink.extension[1:]}, row by row"
     kind = "a folder of parts" if sink.is_folder else "one file"
     return f"{sink.path}: can be written, {kind}, mode {sink.mode}"
 

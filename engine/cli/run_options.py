@@ -99,6 +99,14 @@ def bind_run(config: Config, registry: Registry) -> RunOptions:
     )
 
 
+def read_from(config: Config) -> Any:
+    """The section ``source`` without what is no option of the source's but of the batch: ``new_only``."""
+    source = config["source"]
+    if not isinstance(source, Mapping):
+        return source
+    return {key: value for key, value in source.items() if key != "new_only"}
+
+
 def _executor(config: Config, registry: Registry, use: Any, options: Mapping[str, Any]) -> Bound[Any]:
     use = "local" if use is None else use
     known = registry.names("executor")

@@ -52,7 +52,7 @@ class Verb:
 
 _PIPELINE = ("pipeline=NAME", "the pipeline in conf/pipeline/NAME.yaml, or in your --config-dir")
 _BUNDLE = ("bundle=PATH", "a fitted pipeline: the folder of a bundle, or of one of its versions")
-_SOURCE = ("source.path=PATH", "what to read: a file or a folder; its ending tells the format")
+_SOURCE = ("source.path=PATH", "what to read: a file, a folder, a pattern or a URL (s3://…), by its ending")
 _CHANGE = ("stages.LABEL.OPTION=…", "any key of the pipeline may be changed; ~stages.LABEL removes a stage")
 _RUNTIME = ("stages.LABEL.OPTION=…", "on a bundle: options marked runtime, where nothing learned lies behind")
 _PLUGINS = ("plugins=[DIR]", "folders with stages and other plugins of your own")
@@ -94,7 +94,8 @@ VERBS = (
             _BUNDLE,
             ("pipeline=NAME", "instead of a bundle, where nothing is to be learned"),
             _SOURCE,
-            ("sink.path=PATH", "where to write: a file, by its ending; without one, a folder of parts"),
+            ("sink.path=PATH", "a path or a URL: with an ending one file, without one a folder of parts"),
+            ("… path=-", "standard input or output, with source.use or sink.use: csv or jsonl"),
             (
                 "sink.mode=error",
                 "what happens to a sink that is there: error, replace or append",

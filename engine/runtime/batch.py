@@ -6,17 +6,23 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.types as pt
 
 from engine.errors import DataError
+from engine.runtime.executors.alone import Alone
 from engine.runtime.executors.local import Threads
 from engine.runtime.groups import check_grouping
 from engine.runtime.io.apart import check_apart
 from engine.runtime.io.piece import Piece
+from engine.runtime.io.pipe import PipeSource
+from engine.runtime.io.pipe_sink import PipeSink
+from engine.runtime.line import helped
 from engine.runtime.onego import OneGo
+from engine.runtime.piped import check_output, check_run, columns_to_read, source_schema
 from engine.runtime.rejects import Rejects, check_rejects, rejects_path
 from engine.runtime.shards.cut import SHARD_ROWS, cut, cut_between_groups
 from engine.runtime.shards.drive import Driver, Progress, Resume
@@ -31,7 +37,7 @@ from engine.runtime.shards.sink import RunState, ShardedSink
 from engine.runtime.shards.work import Executor, Stated
 from engine.schema import Kind
 from engine.sink import Sink
-from engine.source import PiecedSource, Source
+from engine.source import FilesSource, PiecedSource, Source
 
 _MOST_ROWS, _LEAST_ROWS = 1 << 17, 1 << 14
 """Rows of a batch: with more, batches leave the caches; with fewer, what is done for each counts."""
@@ -178,6 +184,7 @@ def run_batch(
     """
     started = time.perf_counter()
     threads = threads or len(os.sched_getaffinity(0))
+    check_run(source, sink, executor, resume)
     batch = plan_batch(
         pipeline,
         source,
@@ -192,6 +199,8 @@ def run_batch(
         return _nothing_new(sink)
     if batch.plan is None:
         return _in_one_go(batch, threads, progress, started)
+    if isinstance(source, PipeSource):
+        executor = Alone()
     driver = batch.driver(executor or Threads(threads), resume, progress, stated)
     ended = driver.run()
     told = ended.commit.summary
@@ -239,7 +248,11 @@ def plan_batch(
         A stage doesn't say what its groups are.
     """
     rejects = rejects or Rejects()
+    check_output(sink, rejects)
     schema = _check(pipeline, source, sink, rejects)
+    columns = columns_to_read(pipeline, source)
+    if isinstance(source, FilesSource):
+        source.check_columns(columns)
     state = sink.state(rejects) if isinstance(sink, ShardedSink) else None
     shard_rows = shard_rows or SHARD_ROWS
     plan = None
@@ -267,19 +280,21 @@ def plan_batch(
         source=source,
         rejects=rejects,
         schema=schema,
-        columns=tuple(name for name in pipeline.reads if name in set(source.schema.names)),
+        columns=columns,
         coded=tuple(_coded(pipeline, schema, sink)),
         takes_coded=sink.takes_coded,
         batch_rows=batch_rows or _batch_rows(source.rows, threads),
+        is_final=isinstance(sink, PipeSink),
     )
     return Batch(job, sink, plan, state)
 
 
 def _check(pipeline: BatchPipeline, source: Source, sink: Sink, rejects: Rejects) -> pa.Schema:
     check_grouping(pipeline.plan)
-    pipeline.check_schema(source.schema, str(source.path), text=source.text)
+    columns = source_schema(pipeline, source)
+    pipeline.check_schema(columns, str(source.path), text=source.text)
     check_apart(source, sink.path, rejects_path(rejects, sink))
-    schema = pipeline.output_schema(source.schema)
+    schema = pipeline.output_schema(columns)
     sink.check_columns(schema)
     return schema
 
@@ -299,14 +314,19 @@ def _in_one_go(batch: Batch, threads: int, progress: Progress | None, started: f
     job = batch.job
     shard = Shard(0, (), job.source.rows)
     keeper = PaceKeeper([shard], [])
-    state = OneGo(batch.sink, job.rejects)
+    state = OneGo(job, batch.sink)
 
     def told(index: int, rows: int) -> None:
         keeper.told(index, rows)
         if progress is not None:
             progress(keeper.now())
 
-    receipt = score_shard(job, shard, state, told=told, threads=threads)
+    # a pipe may have nothing to say for long, and a signal ends the wait of this thread alone
+    if isinstance(job.source, PipeSource) or isinstance(batch.sink, PipeSink):
+        threads = 1
+    receipt = score_shard(
+        job, shard, state, lend=partial(helped, threads=threads), told=told, threads=threads
+    )
     return BatchSummary(
         rows_in=receipt.rows_in,
         rows_out=receipt.rows_out,

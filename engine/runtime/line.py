@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 _T = TypeVar("_T")
@@ -44,10 +45,17 @@ def in_order(
     ['aA', 'bB', 'cC']
     """
     line = Line(items, work, settle, 2 * threads)
+    with helped(line, threads):
+        line.finish()
+
+
+@contextmanager
+def helped(line: Line[Any, Any], threads: int) -> Iterator[None]:
+    """Have more threads join a line that is finished in the block: so many in all."""
     with ThreadPoolExecutor(max(threads - 1, 1)) as pool:
         for _ in range(threads - 1):
             pool.submit(line.run)
-        line.finish()
+        yield
 
 
 class Line(Generic[_T, _R]):

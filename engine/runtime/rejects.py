@@ -15,6 +15,8 @@ from engine.files import is_regular
 from engine.runtime.io.address import beside, file_ending, is_url, name_of
 from engine.runtime.io.files import FORMATS
 from engine.runtime.io.formats import file_columns, file_sink
+from engine.runtime.io.pipe_sink import NAME as PIPED
+from engine.runtime.io.pipe_sink import PipeSink
 from engine.runtime.io.storage import address_of
 from engine.runtime.shards.plan import Sample
 from engine.runtime.store.opened import open_store
@@ -166,6 +168,7 @@ def check_share(
     rows: int,
     total: int | None,
     samples: Sequence[Sample],
+    written: int = 0,
 ) -> None:
     """Hold the refused rows against what is allowed.
 
@@ -180,6 +183,8 @@ def check_share(
     total : int or None
         All rows there are; a share of them can only be judged where that is known.
     samples : sequence of Sample
+    written : int
+        Rows that can't be taken back.
 
     Raises
     ------
@@ -193,9 +198,10 @@ def check_share(
     lines = [f"  {sample.where}: {sample.message}" for sample in shown]
     if count > len(lines):
         lines.append(f"  and {count - len(lines):,} more")
+    stays = f"{written:,} rows are written already" if written else "nothing was written"
     head = (
         f"{count:,} of the {rows:,} rows read so far are rejected, more than"
-        f" rejects.max={rejects.max}; nothing was written (rows count from 0)"
+        f" rejects.max={rejects.max}; {stays} (rows count from 0)"
     )
     remedy = "to let them pass into a file of rejects: rejects.max=1000 or rejects.max=0.01"
     raise RefusedError("\n".join((head, *lines, remedy, *_advice(inputs, shown))))
@@ -218,6 +224,9 @@ def check_rejects(rejects: Rejects, sink: Sink) -> None:
     ------
     DataError
     """
+    if isinstance(sink, PipeSink):
+        _check_beside_pipe(rejects)
+        return
     if isinstance(sink.path, str) and not is_url(sink.path):
         return  # no file: where its rejected rows go, its state looks at
     path = rejects_path(rejects, sink)
@@ -234,6 +243,21 @@ def check_rejects(rejects: Rejects, sink: Sink) -> None:
             f"{path}: not replaced, since it is no file of rejects that a batch wrote; "
             "set rejects.path to another path"
         )
+
+
+def _check_beside_pipe(rejects: Rejects) -> None:
+    if rejects.path is None:
+        if rejects.max != 0:
+            message = "is needed: standard output takes answers alone, and rejected rows go to a file"
+            notes = ("such as: rejects.path=rejects.csv", "to let no row be rejected: rejects.max=0")
+            raise ConfigError([Mistake("rejects.path", message, notes)])
+        return
+    path = address_of(rejects.path)
+    if not isinstance(path, Path):
+        raise DataError(f"{path}: rejected rows go to a file of this machine where the sink is {PIPED}")
+    if path.exists():
+        raise DataError(f"{path}: the file exists; remove it, or set rejects.path to another path")
+    file_sink(path, "error").check()
 
 
 def _is_of_rejects(path: Path) -> bool:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from engine.sink import Mode, Sink, SinkPlugin, option, sink
 
+_PATH = "a path or URL (s3://…): with an ending one file, without one a folder; -: standard output"
 Compression = Literal["gz", "zst"] | None
 
 
@@ -25,7 +26,7 @@ class CsvSink(SinkPlugin):
 
     extensions = (".csv", ".csv.gz", ".csv.zst")
 
-    path: str = option(help="a path or URL (s3://…): with an ending one file, without one a folder of parts")
+    path: str = option(help=_PATH)
     mode: Mode = option("error", help="what happens to what is already there; append: to a folder")
     compression: Compression = option(None, help="of a folder's files: gz or zst; one file's ending tells it")
     delimiter: str = option(",", help="what parts the fields: one character, or tab")
@@ -34,9 +35,13 @@ class CsvSink(SinkPlugin):
     )
 
     def check(self) -> Iterable[str]:
-        from engine.runtime.io.formats import delimiter_mistakes, storage_mistakes
+        from engine.runtime.io.formats import delimiter_mistakes, pipe_mistakes, storage_mistakes
 
-        return (*delimiter_mistakes(self.delimiter), *storage_mistakes(self.storage))
+        return (
+            *delimiter_mistakes(self.delimiter),
+            *storage_mistakes(self.storage),
+            *pipe_mistakes(self.path, self.mode, self.compression),
+        )
 
     def open(self) -> Sink:
         from engine.runtime.io.formats import compressed_ending, csv_output, files_sink

@@ -7,6 +7,7 @@ from typing import Literal
 
 from engine.sink import Mode, Sink, SinkPlugin, option, sink
 
+_PATH = "a path or URL (s3://…): with an ending one file, without one a folder; -: standard output"
 Compression = Literal["gz", "zst"] | None
 
 
@@ -25,7 +26,7 @@ class JsonlSink(SinkPlugin):
 
     extensions = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz", ".jsonl.zst", ".ndjson.zst")
 
-    path: str = option(help="a path or URL (s3://…): with an ending one file, without one a folder of parts")
+    path: str = option(help=_PATH)
     mode: Mode = option("error", help="what happens to what is already there; append: to a folder")
     compression: Compression = option(None, help="of a folder's files: gz or zst; one file's ending tells it")
     storage: dict[str, str | bool] = option(
@@ -33,9 +34,12 @@ class JsonlSink(SinkPlugin):
     )
 
     def check(self) -> Iterable[str]:
-        from engine.runtime.io.formats import storage_mistakes
+        from engine.runtime.io.formats import pipe_mistakes, storage_mistakes
 
-        return storage_mistakes(self.storage)
+        return (
+            *storage_mistakes(self.storage),
+            *pipe_mistakes(self.path, self.mode, self.compression),
+        )
 
     def open(self) -> Sink:
         from engine.runtime.io.formats import compressed_ending, files_sink, jsonl_output

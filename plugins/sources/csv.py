@@ -26,7 +26,9 @@ class CsvSource(SourcePlugin):
 
     extensions = (".csv", ".csv.gz", ".csv.zst")
 
-    path: str = option(help="a file, a folder of files, a pattern (data/2013-*.csv), or a URL (s3://…)")
+    path: str = option(
+        help="a file, a folder of files, a pattern (data/2013-*.csv), a URL (s3://…), or -: standard input"
+    )
     delimiter: str = option(",", help="what parts the fields: one character, or tab")
     multiline: bool = option(
         True, help="fields may hold line breaks; false: they don't, and a file can be read in pieces"

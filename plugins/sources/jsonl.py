@@ -28,7 +28,9 @@ class JsonlSource(SourcePlugin):
 
     extensions = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz", ".jsonl.zst", ".ndjson.zst")
 
-    path: str = option(help="a file, a folder of files, a pattern (data/2013-*.jsonl), or a URL (s3://…)")
+    path: str = option(
+        help="a file, a folder of files, a pattern (data/2013-*.jsonl), a URL (s3://…), or -: standard input"
+    )
     storage: dict[str, str | bool] = option(
         {}, help="how a store is reached: endpoint, region, anonymous; keys come from the environment"
     )

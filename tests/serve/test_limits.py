@@ -151,7 +151,7 @@ def test_a_bomb_is_opened_no_further_than_the_limit(server: Server) -> None:
     assert resident(server) - before < 30e6
 
 
-@pytest.mark.parametrize("behind", [b"garbage", gzip.compress(b"{}")])
+@pytest.mark.parametrize("behind", [b"garbage", gzip.compress(b"{}", mtime=0)])
 def test_what_stands_behind_a_packed_body_is_not_passed_over(server: Server, behind: bytes) -> None:
     answer = server.ask("POST", "/predict", gzip.compress(BODY) + behind, {"Content-Encoding": "gzip"})
     assert (answer.status, error(answer)) == (400, "encoding")

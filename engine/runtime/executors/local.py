@@ -98,7 +98,8 @@ class _Team:
             if not isinstance(outcome, Failure) or not outcome.may_pass:
                 return outcome
             if not left:
-                return Failure(shard.index, outcome.why, f"{outcome.message} (tried {self._attempts} times)")
+                tried = f" (tried {self._attempts} times)" if self._attempts > 1 else ""
+                return Failure(shard.index, outcome.why, f"{outcome.message}{tried}")
 
     def stop(self) -> None:
         """Begin no further shard, and drop those under way."""

@@ -5,8 +5,6 @@ Only an empty field is missing; a quoted ``""`` is empty text.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,15 @@ import pyarrow.types as pt
 
 from engine.errors import DataError, listing
 from engine.runtime.io.compressed import TextOutput
-from engine.runtime.io.csv_text import BLOCK, behind_header, count_lines, ends_closed, fault, fault_in
+from engine.runtime.io.csv_text import (
+    BLOCK,
+    behind_header,
+    count_lines,
+    ends_closed,
+    fault,
+    fault_in,
+    read_head,
+)
 from engine.runtime.io.files import reading, reason, writing
 from engine.runtime.io.lines import CUT, Block, cut_bytes, open_for, read_lines
 from engine.runtime.io.piece import Piece
@@ -101,8 +107,7 @@ class CsvReader:
         """The rows of a piece; each must be a line."""
         if any("\n" in name or "\r" in name for name in header):
             raise DataError(f"{file}, line 1: a column's name holds a line break; set source.multiline=true")
-        with reading(file):
-            begin = behind_header(file)
+        begin = self._begin(file)
         with reading(file), open_for(file, piece) as handle:
             if piece.of == "file":
                 handle.read(begin)
@@ -152,25 +157,12 @@ class CsvReader:
         )
 
     def _head(self, file: StoredFile) -> tuple[list[str], bool]:
-        """The names in the first line, and whether any row follows."""
-        try:
-            with (
-                reading(file),
-                file.stream() as stream,
-                io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="") as lines,
-            ):
-                reader = csv.reader(lines, delimiter=self._delimiter)
-                header = next(reader, [])
-                any_rows = next((True for row in reader if row or len(header) == 1), False)
-        except csv.Error as error:
-            raise DataError(f"{file}, line 1: can't be read as CSV: {error}") from None
-        if not header:
-            raise DataError(f"{file}, line 1: expected the names of the columns, found an empty line")
-        if any("\udc80" <= letter <= "\udcff" for name in header for letter in name):
-            raise DataError(
-                f"{file}, line 1: the names of the columns are no UTF-8; convert the file to UTF-8"
-            )
-        return header, any_rows
+        with reading(file), file.stream() as stream:
+            return read_head(file, stream, self._delimiter)
+
+    def _begin(self, file: StoredFile) -> int:
+        with reading(file):
+            return behind_header(file)
 
 
 class CsvPart:
@@ -222,6 +214,19 @@ def check_columns(schema: pa.Schema) -> None:
     odd = [f"{field.name} ({field.type})" for field in schema if not _prints(field)]
     if odd:
         raise DataError(f"a CSV file can't hold {listing(odd)}; write Parquet, or leave them out of 'keep'")
+
+
+def csv_lines(batch: pa.RecordBatch, first: bool, delimiter: str = ",") -> bytes:
+    """Rows as lines of CSV, the first ones below the header.
+
+    >>> csv_lines(pa.record_batch({"late": [True], "score": [0.1]}), True)
+    b'"late","score"\\ntrue,0.1\\n'
+    """
+    output = pa.BufferOutputStream()
+    options = pacsv.WriteOptions(include_header=first, delimiter=delimiter)
+    pacsv.write_csv(printable(pa.Table.from_batches([batch])), output, options)
+    text: bytes = output.getvalue().to_pybytes()
+    return text
 
 
 def printable(table: pa.Table) -> pa.Table:

@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+from typing import Any
 
+from engine.errors import DataError
 from engine.runtime.io.lines import Block
 from engine.runtime.io.storage import StoredFile
 
 BLOCK = 8 << 20
 """Bytes that are read at a time; no record is longer."""
+
+
+def read_head(file: StoredFile, stream: Any, delimiter: str) -> tuple[list[str], bool]:
+    """The names in the first line, and whether any row follows.
+
+    Raises
+    ------
+    DataError
+        There are none, or they are no text.
+    """
+    try:
+        with io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
+            reader = csv.reader(lines, delimiter=delimiter)
+            header = next(reader, [])
+            any_rows = next((True for row in reader if row or len(header) == 1), False)
+    except csv.Error as error:
+        raise DataError(f"{file}, line 1: can't be read as CSV: {error}") from None
+    if not header:
+        raise DataError(f"{file}, line 1: expected the names of the columns, found an empty line")
+    if any("\udc80" <= letter <= "\udcff" for name in header for letter in name):
+        raise DataError(f"{file}, line 1: the names of the columns are no UTF-8; convert the file to UTF-8")
+    return header, any_rows
 
 
 def behind_header(file: StoredFile) -> int:

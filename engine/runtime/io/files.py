@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -71,7 +72,8 @@ def reason(error: BaseException) -> str:
     said = explained(str(error))
     if said is not None:
         return said
-    if isinstance(error, OSError) and error.strerror:
+    told = re.search(r"\[errno (\d+)\]", str(error))  # Arrow's
+    number = int(told[1]) if told else getattr(error, "errno", None)
+    if isinstance(error, OSError) and error.strerror and not told:
         return error.strerror
-    number = getattr(error, "errno", None)
     return os.strerror(number) if number else str(error).splitlines()[0] if str(error) else repr(error)

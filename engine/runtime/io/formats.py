@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from engine.encode_json import json_lines
 from engine.errors import DataError
 from engine.runtime.io import csv, ipc, jsonl, parquet
 from engine.runtime.io.address import file_ending
@@ -20,12 +21,17 @@ from engine.runtime.io.object_sink import ObjectSink
 from engine.runtime.io.output import Output
 from engine.runtime.io.part import FilePart, part_of
 from engine.runtime.io.piece import Piece
+from engine.runtime.io.pipe import PIPE, PipeSource
+from engine.runtime.io.pipe_csv import PipedCsvReader
+from engine.runtime.io.pipe_sink import PipeSink
 from engine.runtime.io.reader import FileFormat
 from engine.runtime.io.sink import FileSink
 from engine.runtime.io.source import FileSource
 from engine.runtime.io.storage import DISK, address_of, options_of, storage_of
 from engine.sink import Mode
 from engine.source import Address
+
+_PACKERS = {"gz": "gzip", "zst": "zstd"}
 
 
 class SourceFiles:
@@ -42,6 +48,8 @@ class SourceFiles:
         Endings of the files that are taken from a folder.
     storage : mapping, optional
         The option ``storage``.
+    stream : callable, optional
+        Makes what reads the format from standard input, where that can be done.
     **how : str or bool
         The other options, which tell how a file is read.
     """
@@ -53,23 +61,36 @@ class SourceFiles:
         path: str,
         extensions: Iterable[str],
         storage: Mapping[str, Any] | None = None,
+        stream: Callable[[], FileFormat] | None = None,
         **how: str | bool,
     ) -> None:
         self._name = name
         self._how = {"format": name, **how}
         self._format = format
+        self._stream = stream
+        self._is_pipe = path == PIPE
         self._formats = dict.fromkeys(extensions, name)
         self._address = address_of(path)
         self._storage = storage_of(self._address, options_of(storage))
 
-    def open(self) -> FileSource:
-        """All of them."""
+    def open(self) -> FileSource | PipeSource:
+        """All of them; the path ``-`` is standard input."""
+        if self._is_pipe:
+            return PipeSource(self._streamed())
         found = find(self._address, self._storage, self._formats, self._name)
         return FileSource(self._address, found.files, self._format, found.keys, self._how)
 
     def part(self, pieces: Sequence[Piece]) -> FilePart:
         """Some pieces of them, without a look at the others."""
         return part_of(self._address, self._format, pieces, self._storage)
+
+    def _streamed(self) -> FileFormat:
+        if self._stream is None:
+            raise DataError(
+                f"source.path=-: {self._name} can't be read from standard input; csv and jsonl can: "
+                "source.use=jsonl"
+            )
+        return self._stream()
 
 
 def parquet_files(
@@ -88,14 +109,16 @@ def csv_files(
 ) -> SourceFiles:
     """CSV files."""
     format = csv.CsvReader(_character(delimiter), multiline)
-    return SourceFiles("csv", format, path, extensions, storage, delimiter=delimiter, multiline=multiline)
+    stream = partial(PipedCsvReader, _character(delimiter), multiline)
+    how: dict[str, str | bool] = {"delimiter": delimiter, "multiline": multiline}
+    return SourceFiles("csv", format, path, extensions, storage, stream, **how)
 
 
 def jsonl_files(
     path: str, extensions: Iterable[str], storage: Mapping[str, Any] | None = None
 ) -> SourceFiles:
     """Files of lines of JSON."""
-    return SourceFiles("jsonl", jsonl.JsonlReader(), path, extensions, storage)
+    return SourceFiles("jsonl", jsonl.JsonlReader(), path, extensions, storage, jsonl.JsonlReader)
 
 
 def arrow_files(
@@ -122,12 +145,19 @@ def csv_output(extension: str = ".csv", delimiter: str = ",") -> Output:
     """How CSV is written; compressed by an extension such as ``.csv.gz``."""
     part = partial(csv.CsvPart, delimiter=_character(delimiter))
     join = partial(join_csv, part=part)
-    return Output(extension, part, csv.check_columns, join=join, options={"delimiter": delimiter})
+    text = partial(csv.csv_lines, delimiter=_character(delimiter))
+    return Output(extension, part, csv.check_columns, join=join, options={"delimiter": delimiter}, text=text)
 
 
 def jsonl_output(extension: str = ".jsonl") -> Output:
     """How lines of JSON are written; compressed by an extension such as ``.jsonl.gz``."""
-    return Output(extension, jsonl.JsonlPart, jsonl.check_columns, join=join_lines)
+    return Output(
+        extension,
+        jsonl.JsonlPart,
+        jsonl.check_columns,
+        join=join_lines,
+        text=lambda batch, _: json_lines(batch),
+    )
 
 
 def arrow_output(extension: str = ".arrow") -> Output:
@@ -154,8 +184,8 @@ def output_of(address: Address) -> Output:
 
 def files_sink(
     path: str | Address, mode: Mode, output: Output, storage: Mapping[str, Any] | None = None
-) -> FileSink | ObjectSink:
-    """A file, or without an ending a folder of them, on this machine or in a store.
+) -> FileSink | ObjectSink | PipeSink:
+    """A file, or without an ending a folder of them, on this machine or in a store; ``-`` is standard output.
 
     Parameters
     ----------
@@ -170,8 +200,10 @@ def files_sink(
     Raises
     ------
     DataError
-        The URL is of an unknown sort.
+        The URL is of an unknown sort, or the format can't be written to standard output.
     """
+    if path == PIPE:
+        return PipeSink(output)
     address = address_of(path) if isinstance(path, str) else path
     if file_ending(address):
         output = replace(output, extension=file_ending(address))
@@ -222,6 +254,16 @@ def file_columns(path: Path) -> pa.Schema:
         "parquet": parquet.ParquetReader,
     }
     return makers[format_of(path)]().head(DISK.file(path)).schema
+
+
+def pipe_mistakes(path: str, mode: Mode, compression: str | None) -> Iterable[str]:
+    """What is wrong with options of a sink that is standard output."""
+    if path != PIPE:
+        return
+    if mode != "error":
+        yield "mode: standard output has none: what is written can't be replaced; leave it out"
+    if compression is not None:
+        yield f"compression: standard output isn't compressed; pipe it on: … | {_PACKERS[compression]}"
 
 
 def delimiter_mistakes(delimiter: str) -> Iterable[str]:

@@ -12,6 +12,7 @@ from engine.registry import PluginError, Registry
 from engine.runtime.io.address import file_ending, name_of
 from engine.runtime.io.files import format_of
 from engine.runtime.io.finding import DataFiles, ending_of, endings, find
+from engine.runtime.io.pipe import PIPE
 from engine.runtime.io.storage import address_of, options_of, storage_of
 from engine.sink import Sink, SinkPlugin
 from engine.source import Address, Source, SourcePlugin
@@ -46,6 +47,7 @@ def bind_source(config: Any, registry: Registry | None = None, set_by: SetBy | N
     reader = _Section("source", config, registry or Registry(), set_by)
     use = reader.use()
     if use == "auto":
+        reader.check_told("standard input")
         found = reader.found()
         reader.check_sole(str(found.files[0]))
         use = found.format
@@ -82,6 +84,7 @@ def bind_sink(config: Any, registry: Registry | None = None, set_by: SetBy | Non
         names = listing(reader.registry.names("sink"))
         raise reader.mistake("format", f"expected one of {names}, found {shown(chosen)}")
     if use == "auto":
+        reader.check_told("standard output")
         path = address_of(reader.path())
         formats = reader.formats()
         _check_name(reader, path, formats)
@@ -153,6 +156,12 @@ class _Section:
     def formats(self) -> Mapping[str, str]:
         """The plugin for each extension."""
         return {extension: names[0] for extension, names in self._claims().items()}
+
+    def check_told(self, what: str) -> None:
+        """Refuse to guess the format of what has no name."""
+        if self.path() == PIPE:
+            uses = f"{self.kind}.use=jsonl or {self.kind}.use=csv"
+            raise self.mistake("use", f"{what} has no ending that tells the format; say which: {uses}")
 
     def found(self) -> DataFiles:
         """The files that the path stands for, of the one format that they have."""

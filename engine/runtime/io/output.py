@@ -28,6 +28,8 @@ class Part(Protocol):
 
 PartMaker = Callable[[Path, pa.Schema], Part]
 """``part(file, schema)`` starts a file."""
+Text = Callable[[pa.RecordBatch, bool], bytes]
+"""``text(batch, first)``: rows as they are written to a stream, the first ones with what goes in front."""
 Join = Callable[[Sequence[Path], Path, pa.Schema], None]
 """``join(parts, file, schema)``: the rows of several files, in order, in one."""
 
@@ -49,6 +51,8 @@ class Output:
         Without, one file can't be written in shards.
     options : mapping
         What else changes what is written.
+    text : callable, optional
+        Without, it can't be written in a stream.
     """
 
     extension: str
@@ -57,3 +61,4 @@ class Output:
     takes_coded: bool = False
     join: Join | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    text: Text | None = None

@@ -129,8 +129,7 @@ class FilePart:
             A file lacks a column, has it twice or in another family than the rest, or can't be read.
         """
         wanted = list(self.schema.names if columns is None else columns)
-        for file, schema in self._schemas.items():
-            self._check(file, schema, [name for name in wanted if name not in self._keys])
+        self.check_columns(wanted)
         done = 0
         for number, run in enumerate(self._runs):
             self._starts[number] = done
@@ -141,6 +140,16 @@ class FilePart:
                 done += batch.num_rows
                 yield with_keys(batch, wanted, keys, self.schema, coded) if len(own) < len(wanted) else batch
             self._counts[number] = done - self._starts[number]
+
+    def check_columns(self, columns: Sequence[str]) -> None:
+        """See that every file has these columns, of one family each.
+
+        Raises
+        ------
+        DataError
+        """
+        for file, schema in self._schemas.items():
+            self._check(file, schema, [name for name in columns if name not in self._keys])
 
     def counts(self) -> tuple[int, ...]:
         """The rows that were read of each piece, once all were."""

@@ -53,7 +53,10 @@ class FileSource:
         self._keys: dict[StoredFile, dict[str, str | int | None]] = {
             file: dict(each) for file, each in zip(self._files, values or [{}] * len(files), strict=True)
         }
-        whole = [replace(file.piece(), partition=self._keys[file]) for file in self._files]
+        whole = [
+            replace(file.piece(), rows=head.rows, partition=self._keys[file])
+            for file, head in self._heads.items()
+        ]
         runs = runs_of(self._files, whole)
         self._whole = FilePart(path, format, runs, {file: head.schema for file, head in self._heads.items()})
         self.schema = self._whole.schema
@@ -76,6 +79,15 @@ class FileSource:
             was written again meanwhile.
         """
         return self._whole.batches(columns, batch_rows, coded)
+
+    def check_columns(self, columns: Sequence[str]) -> None:
+        """See that every file has these columns, of one family each.
+
+        Raises
+        ------
+        DataError
+        """
+        self._whole.check_columns(columns)
 
     def place(self, row: int) -> str:
         """Where a row that was read lies, for a message."""

@@ -16,7 +16,6 @@ comes next, if need be.
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -32,12 +31,11 @@ from engine.runtime.io.output import Join, PartMaker
 from engine.runtime.io.sink import STATE
 from engine.runtime.shards.attempt import FileAttempt, attempt_names
 from engine.runtime.shards.plan import Commit, Committed, Plan, Receipt, ended, told
+from engine.runtime.shards.records import Records
 from engine.runtime.shards.rejected import RejectedFile
 from engine.runtime.store import Store
 from engine.sink import Mode
 
-_RUN = re.compile(r"[0-9a-f]{12}")
-_STATELESS = re.compile(r"part-\d{5}\.")
 _LAST = ("summary.json", "plan.json")
 """What is left when a run is tidied: the second goes last."""
 _WHOLE = "whole-"
@@ -81,18 +79,19 @@ class FilesState:
         self._mode = mode
         self._rejected = rejected
         self._base = f"{STATE}/{name}" if join else f"{name}/{STATE}"
+        self._records = Records(store, self._base, name, join is None)
 
     # -- what is there
 
     def commits(self) -> Sequence[Commit]:
-        every = self._all_commits()
+        every = self._records.commits()
         if not every:
             return ()
-        last = every[-1]
         self._roll_forward(every)
-        gone = self._gone(last)
-        if len(gone) == len(last.files):
+        last = self._records.standing(every)
+        if last is None:
             return ()
+        gone = self._records.gone(last)
         if gone and self._mode != "replace":
             raise DataError(
                 f"{self._store.shown(self._name)}: {gone[0]}, which run {last.run_id} wrote, is gone or "
@@ -103,46 +102,30 @@ class FilesState:
         names = {file.name for file in last.files}
         return [commit for commit in every if commit is last or names >= {file.name for file in commit.files}]
 
-    def _all_commits(self) -> list[Commit]:
-        found = self._store.read_all(f"{self._base}/commits")
-        return [_decoded(found[name], Commit, self._store.shown(self._base)) for name in sorted(found)]
-
-    def _gone(self, commit: Commit) -> list[str]:
-        """Files of an output that aren't there, or are others of that name."""
-        if self._join:
-            (file,) = commit.files
-            return [] if self._store.size(self._name) == file.size else [file.name]
-        there = set(self._store.names(self._name))
-        return [file.name for file in commit.files if file.name not in there]
-
     def unfinished(self) -> Sequence[str]:
-        every = self._all_commits()
-        return [plan.run_id for plan in self._begun() if ended(plan, every) is None]
-
-    def _begun(self) -> list[Plan]:
-        """The plans that lie there: of unfinished runs, and of committed ones that aren't yet tidied."""
-        runs = [name for name in self._store.names(self._base) if _RUN.fullmatch(name)]
-        return [plan for plan in map(self.plan, runs) if plan is not None]
+        every = self._records.commits()
+        return [plan.run_id for plan in self._records.begun() if ended(plan, every) is None]
 
     def plan(self, run_id: str) -> Plan | None:
-        data = self._store.read(self._plan(run_id))
-        return None if data is None else _decoded(data, Plan, self._store.shown(self._plan(run_id)))
+        return self._records.plan(run_id)
 
     def receipts(self, run_id: str) -> Mapping[int, Receipt]:
-        folder = f"{self._run(run_id)}/receipts"
-        found = self._store.read_all(folder)
-        receipts = [_decoded(data, Receipt, self._store.shown(folder)) for _, data in sorted(found.items())]
-        return {receipt.shard: receipt for receipt in receipts}
+        return {
+            shard: receipt
+            for shard, receipt in self._records.receipts(run_id).items()
+            if self._store.holds(self._written(run_id, receipt), receipt.size, receipt.digest)
+        }
 
     # -- a run
 
     def begin(self, plan: Plan) -> None:
-        if self._store.size(self._plan(plan.run_id)) is not None:
+        if self._store.size(self._records.plan_file(plan.run_id)) is not None:
             return
-        self._clear(plan.run_id)  # what it left behind when it was ended earlier
-        every = self._all_commits()
+        every = self._records.commits()
+        if any(commit.run_id == plan.run_id for commit in every):
+            self._clear(plan.run_id)  # what was written of it when it was ended before
         plan = msgspec.structs.replace(plan, after=every[-1].number if every else 0)
-        self._store.create(self._plan(plan.run_id), msgspec.json.encode(plan))
+        self._store.create(self._records.plan_file(plan.run_id), msgspec.json.encode(plan))
         reach("run.planned")
 
     @contextmanager
@@ -151,32 +134,35 @@ class FilesState:
             yield alone
 
     def clean(self, run_id: str, receipts: Mapping[int, Receipt]) -> None:
-        run = self._run(run_id)
+        run = self._records.run(run_id)
         kept = {
             name for receipt in receipts.values() for name in attempt_names(receipt.attempt, self._extension)
         }
         for name in self._store.names(f"{run}/attempts"):
             if name not in kept:
                 self._store.remove(f"{run}/attempts/{name}")
-        for folder in (run, f"{run}/receipts"):
-            for name in self._store.names(folder):
-                if name.startswith(("_", _WHOLE)):
-                    self._store.remove(f"{folder}/{name}")
+        standing = {self._records.receipt_file(run_id, shard) for shard in receipts}
+        for name in self._store.names(f"{run}/receipts"):
+            if f"{run}/receipts/{name}" not in standing:
+                self._store.remove(f"{run}/receipts/{name}")
+        for name in self._store.names(run):
+            if name.startswith(("_", _WHOLE)):
+                self._store.remove(f"{run}/{name}")
         self._rejected.clean(run_id)
 
     def attempt(self, run_id: str, shard: int, schema: pa.Schema, rejected: pa.Schema) -> FileAttempt:
         return FileAttempt(
-            self._store, self._run(run_id), shard, self._part, self._extension, schema, rejected
+            self._store, self._records.run(run_id), shard, self._part, self._extension, schema, rejected
         )
 
     def beat(self, run_id: str, beat: Mapping[str, Any]) -> None:
-        self._store.write(f"{self._run(run_id)}/heartbeat.json", msgspec.json.encode(beat))
+        self._store.write(f"{self._records.run(run_id)}/heartbeat.json", msgspec.json.encode(beat))
 
     def discard(self, run_id: str) -> None:
-        if self._store.read(self._refused(run_id)) == self._rejected.shown(run_id).encode():
+        if self._store.read(self._records.refused_file(run_id)) == self._rejected.shown(run_id).encode():
             self._rejected.remove(run_id)
         self._clear(run_id)
-        self._store.remove(self._run(run_id))
+        self._store.remove(self._records.run(run_id))
 
     def _clear(self, run_id: str) -> None:
         """Remove all that a run wrote, but for its plan."""
@@ -184,18 +170,18 @@ class FilesState:
             for name in self._store.names(self._name):
                 if name.startswith("part-") and f"-{run_id}." in name:
                     self._store.remove(f"{self._name}/{name}")
-        for name in self._store.names(self._run(run_id)):
+        for name in self._store.names(self._records.run(run_id)):
             if name not in _LAST:
-                self._store.remove(f"{self._run(run_id)}/{name}")
+                self._store.remove(f"{self._records.run(run_id)}/{name}")
         self._rejected.clean(run_id)
 
     def finish(self, run_id: str) -> None:
-        run = self._run(run_id)
+        run = self._records.run(run_id)
         for name in self._store.names(run):
             if name not in _LAST:
                 self._store.remove(f"{run}/{name}")
                 reach("finish.removed")
-        self._store.remove(self._plan(run_id))  # last: without it nobody looks here again
+        self._store.remove(self._records.plan_file(run_id))  # last: without it nobody looks here again
 
     # -- the commit
 
@@ -211,20 +197,20 @@ class FilesState:
         self._check_free(plan)
         self._check_written(plan.run_id, ordered)
         # from here on the file of rejects is this run's, and goes if the run is discarded
-        self._store.write(self._refused(plan.run_id), self._rejected.shown(plan.run_id).encode())
-        refused = self._rejected.publish(self._store, self._run(plan.run_id), plan, ordered, rejected)
+        self._store.write(self._records.refused_file(plan.run_id), self._rejected.shown(plan.run_id).encode())
+        refused = self._rejected.publish(self._store, self._records.run(plan.run_id), plan, ordered, rejected)
         reach("commit.rejects")
         whole = ""
         if self._join:
             whole = f"{_WHOLE}{uuid.uuid4().hex[:12]}{self._extension}"
-            files = self._joined(f"{self._run(plan.run_id)}/{whole}", plan.run_id, ordered, schema)
+            files = self._joined(f"{self._records.run(plan.run_id)}/{whole}", plan.run_id, ordered, schema)
         else:
             files = self._parts(plan.run_id, ordered)
-        self._store.write(f"{self._run(plan.run_id)}/summary.json", msgspec.json.encode(summary))
+        self._store.write(f"{self._records.run(plan.run_id)}/summary.json", msgspec.json.encode(summary))
         reach("commit.files")
         commit = self._committed(plan, files, summary, refused, whole)
         reach("commit.made")
-        self._roll_forward(self._all_commits())
+        self._roll_forward(self._records.commits())
         return commit
 
     def _check_free(self, plan: Plan) -> None:
@@ -232,27 +218,26 @@ class FilesState:
         if self._mode != "error":
             return
         shown = self._store.shown(self._name)
-        every = self._all_commits()
-        if every and ended(plan, every) is None and not self._gone(every[-1]):
+        every = self._records.commits()
+        last = self._records.standing(every)
+        if last is not None and ended(plan, every) is None:
             raise DataError(
-                f"{shown}: the output of run {every[-1].run_id} is there; to replace it: sink.mode=replace"
+                f"{shown}: the output of run {last.run_id} is there; to replace it: sink.mode=replace"
             )
-        if self._join and not every and self._store.size(self._name) is not None:
+        if (
+            self._join
+            and last is None
+            and ended(plan, every) is None
+            and self._store.size(self._name) is not None
+        ):
             raise DataError(f"{shown}: somebody wrote this file meanwhile; to replace it: sink.mode=replace")
 
     def _check_written(self, run_id: str, receipts: Sequence[Receipt]) -> None:
-        """Hold what shards wrote against their receipts; a receipt that is wrong goes, so that it is redone.
-
-        Raises
-        ------
-        SinkError
-        """
-        run = self._run(run_id)
+        """See that what shards wrote is still there."""
         for receipt in receipts:
-            name = f"{run}/attempts/{attempt_names(receipt.attempt, self._extension)[0]}"
-            if not self._store.holds(name, receipt.size, receipt.digest):
-                self._store.remove(f"{run}/receipts/{receipt.shard:05d}.json")
-                shown = self._store.shown(name)
+            written = self._written(run_id, receipt)
+            if self._store.size(written) != receipt.size:
+                shown = self._store.shown(written)
                 raise SinkError(f"{shown}: gone, or no longer what shard {receipt.shard} wrote")
 
     def _committed(
@@ -260,14 +245,13 @@ class FilesState:
     ) -> Commit:
         """The commit, under the number that follows those that are there."""
         while True:
-            every = self._all_commits()
+            every = self._records.commits()
             mine = ended(plan, every)
             if mine is not None:
                 return mine
             last = every[-1] if every else None
-            earlier: tuple[Committed, ...] = ()
-            if last is not None and self._mode == "append" and not self._gone(last):
-                earlier = last.files
+            standing = self._records.standing(every) if self._mode == "append" else None
+            earlier = () if standing is None else standing.files
             number = 1 if last is None else last.number + 1
             commit = Commit(
                 number,
@@ -289,7 +273,9 @@ class FilesState:
         files = []
         for receipt in told:
             name = f"part-{receipt.shard:05d}-{run_id}{self._extension}"
-            written = f"{self._run(run_id)}/attempts/{attempt_names(receipt.attempt, self._extension)[0]}"
+            written = (
+                f"{self._records.run(run_id)}/attempts/{attempt_names(receipt.attempt, self._extension)[0]}"
+            )
             self._store.publish(written, f"{self._name}/{name}")
             files.append(Committed(name, receipt.rows_out, receipt.size, receipt.digest))
             reach("commit.part")
@@ -302,13 +288,11 @@ class FilesState:
         rows = sum(receipt.rows_out for receipt in ordered)
         if len(ordered) == 1:
             (receipt,) = ordered
-            written = attempt_names(receipt.attempt, self._extension)[0]
-            self._store.publish(f"{self._run(run_id)}/attempts/{written}", whole)
+            self._store.publish(self._written(run_id, receipt), whole)
             return [Committed(self._name, rows, receipt.size, receipt.digest)]
         with ExitStack() as stack, self._store.scratch(whole) as scratch:
             parts = [
-                stack.enter_context(self._store.local(f"{self._run(run_id)}/attempts/{name}"))
-                for name in (attempt_names(receipt.attempt, self._extension)[0] for receipt in ordered)
+                stack.enter_context(self._store.local(self._written(run_id, receipt))) for receipt in ordered
             ]
             self._join(parts, scratch.path, schema)
             reach("commit.joined")
@@ -317,50 +301,27 @@ class FilesState:
             scratch.keep()
         return [Committed(self._name, rows, size)]
 
+    def _written(self, run_id: str, receipt: Receipt) -> str:
+        """The file of a shard."""
+        return f"{self._records.run(run_id)}/attempts/{attempt_names(receipt.attempt, self._extension)[0]}"
+
     def _roll_forward(self, every: Sequence[Commit]) -> None:
         """Do what is left to be done behind commits."""
         last = every[-1]
-        for plan in self._begun():
+        for plan in self._records.begun():
             commit = ended(plan, every)
             if commit is None:
                 continue
-            whole = f"{self._run(plan.run_id)}/{commit.whole}"
+            whole = f"{self._records.run(plan.run_id)}/{commit.whole}"
             if commit is last and commit.whole and self._store.size(whole) is not None:
                 self._store.rename(whole, self._name)
                 reach("commit.renamed")
             if commit.mode == "replace" and not self._join:
-                for name in self._replaced(every):
+                for name in self._records.replaced(every):
                     self._store.remove(f"{self._name}/{name}")
                     reach("commit.replaced")
             self.finish(plan.run_id)
 
-    def _replaced(self, every: Sequence[Commit]) -> list[str]:
-        """Files of earlier runs, and of batches that left no state."""
-        earlier = {file.name for commit in every for file in commit.files}
-        kept = {file.name for file in every[-1].files}
-        there = set(self._store.names(self._name)) - kept
-        return sorted(name for name in there if name in earlier or _STATELESS.match(name))
-
-    # -- names
-
-    def _run(self, run_id: str) -> str:
-        return f"{self._base}/{run_id}"
-
-    def _refused(self, run_id: str) -> str:
-        return f"{self._run(run_id)}/rejects"
-
-    def _plan(self, run_id: str) -> str:
-        return f"{self._run(run_id)}/plan.json"
-
 
 def _sources(plan: Plan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(told(piece) for shard in plan.shards for piece in shard.pieces))
-
-
-def _decoded(data: bytes, kind: Any, where: str) -> Any:
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except msgspec.MsgspecError as error:
-        raise DataError(
-            f"{where}: what lies there is no state of a batch that this engine wrote: {error}"
-        ) from None

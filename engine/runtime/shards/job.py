@@ -65,6 +65,8 @@ class Job:
         Whether the sink takes such.
     batch_rows : int
         Rows that are read and scored at a time.
+    is_final : bool
+        What is written can't be taken back.
     """
 
     run_id: str
@@ -76,3 +78,4 @@ class Job:
     coded: tuple[str, ...]
     takes_coded: bool
     batch_rows: int
+    is_final: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.errors import DataError
 from engine.runtime.io.formats import output_of
 from engine.runtime.io.output import Output
 from engine.runtime.io.storage_options import StorageOptions
@@ -22,7 +23,18 @@ def state_of(
     sink: Sink,
     storage: StorageOptions | None = None,
 ) -> FilesState | None:
-    """The runs; None: one file of a format whose files can't be joined."""
+    """The runs; None: one file of a format whose files can't be joined.
+
+    Raises
+    ------
+    DataError
+        Runs are to be added to one file.
+    """
+    if mode == "append" and not is_folder:
+        raise DataError(
+            f"{path}: nothing can be appended to one file; a path without an ending is a folder of parts,"
+            " to which runs can be added"
+        )
     if output.join is None and not is_folder:
         return None
     store, name = open_store(path, storage)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.types as pt
 
-from engine.errors import DataError, fault
+from engine.errors import DataError, EngineError, fault
 from engine.failpoint import reach
 from engine.runtime.groups import whole_groups
 from engine.runtime.io.files import SinkError, reason
@@ -77,6 +77,8 @@ def try_shard(
         return Failure(shard.index, "sink", str(error))
     except DataError as error:
         return Failure(shard.index, "data", str(error))
+    except EngineError as error:  # it says itself where it was
+        return Failure(shard.index, "fault", " ".join(str(error).split()))
     except Exception as error:
         return Failure(shard.index, "fault", fault(error))
 
@@ -140,7 +142,10 @@ def score_shard(
                     f" and {rejected} rejected"
                 )
             rows_in += batch.num_rows
-            check_share(job.rejects, inputs, refusals.count, rows_in, job.source.rows, refusals.samples)
+            written = rows_out if job.is_final else 0
+            check_share(
+                job.rejects, inputs, refusals.count, rows_in, job.source.rows, refusals.samples, written
+            )
             attempt.write(answer)
             rows_out += answer.num_rows
             for name, counter in counters.items():

@@ -95,11 +95,14 @@ class RunState(Attempts, Protocol):
         ...
 
     def receipts(self, run_id: str) -> Mapping[int, Receipt]:
-        """The shards that are done."""
+        """The shards that are done; where what one wrote isn't what it was, it counts as never done."""
         ...
 
     def clean(self, run_id: str, receipts: Mapping[int, Receipt]) -> None:
-        """Remove what attempts wrote that have no receipt. Only under the lock, before work begins."""
+        """Remove what attempts wrote that have none of these receipts, and other receipts.
+
+        Only under the lock, before work begins.
+        """
         ...
 
     def commit(

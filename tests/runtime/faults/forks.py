@@ -11,6 +11,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,10 +52,14 @@ class Ended:
     out: str
     err: str
 
+    def done(self) -> None:
+        """See that it ended well."""
+        assert self.code == 0, (self.code, self.err)
+
     @property
     def told(self) -> dict[str, Any]:
         """What ``--json`` printed."""
-        assert self.code == 0, (self.code, self.err)
+        self.done()
         return json.loads(self.out)  # type: ignore[no-any-return]
 
 
@@ -130,15 +136,22 @@ def _run(question: dict[str, Any]) -> int:
         _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(environment["FILE_BYTES"]), hard))
     if "DROP_LOCK" in environment:
-        from contextlib import nullcontext
-
-        from engine.runtime.shards.files import FilesState
-
-        FilesState.lock = lambda self, run_id: nullcontext()  # type: ignore[method-assign]
+        _drop_locks()
     code = main(question["argv"])
     sys.stdout.flush()
     sys.stderr.flush()
     return code
+
+
+def _drop_locks() -> None:
+    """Be as blind as in an object store: every driver takes itself for one of many."""
+    from engine.runtime.store.disk import DiskStore
+
+    @contextmanager
+    def lock(self: DiskStore, name: str) -> Iterator[bool]:
+        yield False
+
+    DiskStore.lock = lock  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .scene import REJECTED, ROWS, Rows, Scene, clean, commits, rows_of, write_file
+from .scene import REJECTED, ROWS, Rows, Scene, clean, commits, rows_of, slow_but, write_file
 
 POINTS = {
     "rejects.written": "old",
@@ -49,7 +49,10 @@ def before(scene: Scene, sink: str, mode: str) -> Rows:
     return clean(1000, 60)
 
 
-@pytest.mark.parametrize(("sink", "mode", "point"), CASES)
+@pytest.mark.parametrize(
+    ("sink", "mode", "point"),
+    slow_but(lambda sink, mode, point: sink != "out.csv" and mode == "replace" and "@" not in point, CASES),
+)
 def test_killed_in_the_commit(scene: Scene, sink: str, mode: str, point: str) -> None:
     old = before(scene, sink, mode)
     assert scene.rows(sink) == old
@@ -88,7 +91,7 @@ def test_what_another_run_finds_of_a_commit_that_was_cut_off(scene: Scene) -> No
     assert scene.killed("out", "commit.made", "sink.mode=append")
     (scene.folder / "more").mkdir()
     write_file(scene.folder / "more" / "f.parquet", 2000)
-    scene.run("out", f"source.path={scene.folder / 'more'}", "sink.mode=append").told
+    scene.run("out", f"source.path={scene.folder / 'more'}", "sink.mode=append").done()
     assert scene.rows("out") == [*old, *clean(), *clean(2000, 60)]
     assert scene.litter("out") == []
 
@@ -101,7 +104,7 @@ def test_a_batch_reads_what_is_committed_of_another(scene: Scene) -> None:
     again = [f"source.path={scene.folder / 'out'}", "pipeline=copy", "rejects.max=0"]
     assert scene.run("copy.parquet", *again).told["rows_in"] == len(old)
     assert scene.rows("copy.parquet") == old
-    scene.run("out", "sink.mode=append").told
+    scene.run("out", "sink.mode=append").done()
     assert scene.run("copy.parquet", *again, "sink.mode=replace").told["rows_in"] == len(old) + len(clean())
     assert scene.rows("copy.parquet") == [*old, *clean()]
 

@@ -1,4 +1,4 @@
-"""kill -9 while shards are scored: the same command redoes the missing ones, and the rows are a clean run's."""
+"""kill -9 while shards are scored: the same command redoes the missing ones; the rows are a clean run's."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_clean_run(scene: Scene, sink: str) -> None:
     check_whole(scene, sink)
 
 
-@pytest.mark.parametrize("sink", SINKS)
+@pytest.mark.parametrize("sink", ["out", pytest.param("out.csv", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("point", "done"),
     [
@@ -63,7 +63,7 @@ def test_what_was_not_finished_is_removed_before_more_is_written(scene: Scene) -
     kept = {path for path in attempts.iterdir() if path.suffix == ".parquet"}
     assert len(kept) == SHARDS
     assert written - set(attempts.iterdir())  # an orphan, at least, was there and went
-    scene.run("out").told
+    scene.run("out").done()
     check_whole(scene, "out")
 
 
