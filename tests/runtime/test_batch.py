@@ -98,10 +98,10 @@ def test_a_sink_that_takes_no_shards_is_written_by_several_threads(
 
     pq.write_table(table(), tmp_path / "in.parquet")
     sink = open_sink({"path": str(tmp_path / "out.parquet")})
-    sink.join = None  # as a format is whose files can't be joined
+    sink.join = None  # type: ignore[attr-defined]  # as a format is whose files can't be joined
     source = open_source({"path": str(tmp_path / "in.parquet")})
 
-    summary = run_batch(Watched(), source, sink, threads=2, batch_rows=500)  # type: ignore[arg-type]
+    summary = run_batch(Watched(), source, sink, threads=2, batch_rows=500)
 
     assert summary.run_id is None
     assert pq.read_table(tmp_path / "out.parquet").equals(pipeline.predict_many(table()))
