@@ -183,7 +183,9 @@ class Driver:
             self._check_sink()
         self.state.begin(self.plan)
         plan = self.state.plan(run_id) or self.plan
-        receipts = {shard: self._taken(receipt) for shard, receipt in self.state.receipts(run_id).items()}
+        planned = {shard.index for shard in plan.shards}
+        found = self.state.receipts(run_id).items()
+        receipts = {shard: self._taken(receipt) for shard, receipt in found if shard in planned}
         if alone:
             self.state.clean(run_id, receipts)
         resumed, earlier = len(receipts), sum(receipt.rows_in for receipt in receipts.values())
