@@ -157,17 +157,18 @@ def outputs(summary: BatchSummary) -> list[str]:
 
 
 def _spread(told: dict[str, Any]) -> str:
-    missing = f"; {told['missing']:,} missing" if told["missing"] else ""
+    odd = (what for what in ("missing", "infinite") if told.get(what))
+    others = "".join(f"; {told[what]:,} {what}" for what in odd)
     if "quantiles" in told:
         middle = ", ".join(f"{told['quantiles'][share]:.4g}" for share in _SHOWN)
         return (
             f"{told['min']:.4g} to {told['max']:.4g}, mean {told['mean']:.4g},"
-            f" at 5, 50 and 95 %: {middle}{missing}"
+            f" at 5, 50 and 95 %: {middle}{others}"
         )
     values = list(told.get("values", {}).items())
     shown = ", ".join(f"{name} {count:,}" for name, count in values[:6])
     more = f" and {len(values) - 6} more" if len(values) > 6 else ""
-    return f"{shown}{more}{missing}".lstrip("; ") or f"{told['rows']:,} rows"
+    return f"{shown}{more}{others}".lstrip("; ") or f"{told['rows']:,} rows"
 
 
 def _why_nothing(summary: BatchSummary) -> str:

@@ -12,7 +12,7 @@ from engine.runtime.io.address import inside
 from engine.runtime.io.files import reading
 from engine.runtime.io.sink import STATE
 from engine.runtime.io.storage import DISK, Storage
-from engine.runtime.shards.plan import Commit
+from engine.runtime.shards.plan import Commit, read_commit
 from engine.source import Address
 
 
@@ -79,6 +79,6 @@ def last_commit(folder: Address, storage: Storage = DISK) -> Commit | None:
     with reading(file), storage.open(file) as handle:
         data = handle.read()
     try:
-        return msgspec.json.decode(data, type=Commit)
+        return read_commit(data)
     except msgspec.MsgspecError as error:
         raise DataError(f"{file}: can't be read as a batch's commit: {error}") from None

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import msgspec
+
 from engine.errors import ConfigError, DataError, EngineError, Mistake
 from engine.failpoint import reach
 from engine.runtime.io.files import SinkError
@@ -20,7 +22,7 @@ from engine.runtime.shards.plan import Commit, Plan, Receipt, ended
 from engine.runtime.shards.score import Failure, Outcome
 from engine.runtime.shards.share import RefusedShare
 from engine.runtime.shards.sink import RunState, ShardedSink
-from engine.runtime.shards.spread import merge
+from engine.runtime.shards.spread import Gathered
 from engine.runtime.shards.work import Executor, Stated, Work
 from engine.runtime.store import BusyError
 
@@ -87,6 +89,7 @@ class Driver:
     progress: Progress | None = None
     stated: Stated | None = None
     _failures: list[Failure] = field(default_factory=list)
+    _gathered: Gathered = field(default_factory=Gathered)
 
     def run(self) -> Ended:
         """Do what is left to be done.
@@ -180,7 +183,9 @@ class Driver:
             self._check_sink()
         self.state.begin(self.plan)
         plan = self.state.plan(run_id) or self.plan
-        receipts = dict(self.state.receipts(run_id))
+        planned = {shard.index for shard in plan.shards}
+        found = self.state.receipts(run_id).items()
+        receipts = {shard: self._taken(receipt) for shard, receipt in found if shard in planned}
         if alone:
             self.state.clean(run_id, receipts)
         resumed, earlier = len(receipts), sum(receipt.rows_in for receipt in receipts.values())
@@ -207,7 +212,7 @@ class Driver:
 
         def settle(outcome: Outcome) -> None:
             if isinstance(outcome, Receipt):
-                receipts[outcome.shard] = outcome
+                receipts[outcome.shard] = self._taken(outcome)
                 keeper.done(outcome)
                 share.add(outcome)
             else:
@@ -228,6 +233,9 @@ class Driver:
         if missing:
             raise RuntimeError(f"the executor told nothing of shards {missing[:5]}")
         share.end()
+
+    def _taken(self, receipt: Receipt) -> Receipt:
+        return msgspec.structs.replace(receipt, spreads=self._gathered.taken(receipt.spreads))
 
     def _tell(self, keeper: PaceKeeper) -> None:
         if self.progress is not None:
@@ -266,8 +274,7 @@ class Driver:
     ) -> dict[str, Any]:
         ordered = [receipts[shard.index] for shard in plan.shards]
         rows = sum(receipt.rows_in for receipt in ordered)
-        names = list(ordered[0].spreads) if ordered else []
-        spreads = {name: merge([receipt.spreads[name] for receipt in ordered]) for name in names}
+        spreads = self._gathered.merged([receipt.spreads for receipt in ordered])
         return {
             "run_id": plan.run_id,
             "name": self.job.pipeline.plan.name,

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from engine.runtime.io.piece import Piece
 from engine.runtime.shards.spread import Spread
+
+# whoever may write beside an output may write these, too: none of them leads out of its folder
+RunId = Annotated[str, Meta(pattern=r"\A[0-9a-f]{12}\Z")]
+Try = Annotated[str, Meta(pattern=r"\A(\d{5,}-[0-9a-f]{12})?\Z")]
+Whole = Annotated[str, Meta(pattern=r"\A(whole-[0-9a-f]{12}[.\w]*)?\Z")]
 
 
 class Shard(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -53,7 +59,7 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
         Of this file.
     """
 
-    run_id: str
+    run_id: RunId
     identity: dict[str, Any]
     shards: tuple[Shard, ...]
     resumable: bool = True
@@ -98,7 +104,7 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     read: tuple[int, ...] = ()
     spreads: dict[str, Spread] = {}
     samples: tuple[Sample, ...] = ()
-    attempt: str = ""
+    attempt: Try = ""
     size: int = 0
     digest: str = ""
 
@@ -146,20 +152,35 @@ class Commit(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     number: int
-    run_id: str
+    run_id: RunId
     mode: str
     identity: dict[str, Any]
     files: tuple[Committed, ...]
     sources: tuple[str, ...] = ()
     summary: dict[str, Any] = {}
     rejects: str = ""
-    whole: str = ""
+    whole: Whole = ""
 
 
 def ended(plan: Plan, commits: Sequence[Commit]) -> Commit | None:
     """The commit of a run that was begun; None: it is unfinished."""
     mine = (commit for commit in commits if commit.run_id == plan.run_id and commit.number > plan.after)
     return next(mine, None)
+
+
+def read_commit(data: bytes) -> Commit:
+    """A commit of files, as it lies beside them.
+
+    Raises
+    ------
+    msgspec.MsgspecError
+        It is none, or names files outside its folder.
+    """
+    commit = msgspec.json.decode(data, type=Commit)
+    odd = [file.name for file in commit.files if "/" in file.name or file.name in ("", ".", "..")]
+    if odd or not commit.files:
+        raise msgspec.ValidationError(f"{odd[0]!r} is no file of the folder" if odd else "it has no files")
+    return commit
 
 
 def told(piece: Piece) -> str:

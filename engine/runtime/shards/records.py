@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 
 from engine.errors import DataError
-from engine.runtime.shards.plan import Commit, Plan, Receipt, ended
+from engine.runtime.shards.plan import Commit, Plan, Receipt, ended, read_commit
 from engine.runtime.store import Store
 
+_T = TypeVar("_T")
 _RUN = re.compile(r"[0-9a-f]{12}")
 _STATELESS = re.compile(r"part-\d{5}\.")
 
@@ -54,21 +56,29 @@ class Records:
 
     def plan(self, run_id: str) -> Plan | None:
         """The plan of a run that was begun."""
-        data = self._store.read(self.plan_file(run_id))
-        return None if data is None else self._decoded(data, Plan, self.plan_file(run_id))
+        name = self.plan_file(run_id)
+        data = self._store.read(name)
+        remedy = f"to discard the run, remove {self._store.shown(self.run(run_id))}"
+        return None if data is None else self._read(data, name, partial(_plan, run_id), remedy)
 
     def receipts(self, run_id: str) -> dict[int, Receipt]:
         """The shards of a run that are done."""
         folder = f"{self.run(run_id)}/receipts"
-        found = self._store.read_all(folder)
-        receipts = [self._decoded(data, Receipt, f"{folder}/{name}") for name, data in sorted(found.items())]
+        remedy = "to discard the run: resume=never"
+        receipts = [
+            self._read(data, f"{folder}/{name}", partial(_receipt, name), remedy)
+            for name, data in sorted(self._store.read_all(folder).items())
+        ]
         return {receipt.shard: receipt for receipt in receipts}
 
     def commits(self) -> list[Commit]:
         """All there are, oldest first."""
         folder = f"{self._base}/commits"
-        found = self._store.read_all(folder)
-        return [self._decoded(found[name], Commit, f"{folder}/{name}") for name in sorted(found)]
+        remedy = f"to write everything anew, remove {self._store.shown(self._base)}, then sink.mode=replace"
+        return [
+            self._read(data, f"{folder}/{name}", read_commit, remedy)
+            for name, data in sorted(self._store.read_all(folder).items())
+        ]
 
     def begun(self) -> list[Plan]:
         """The plans that lie there: of unfinished runs, and of committed ones that aren't tidied yet."""
@@ -101,10 +111,25 @@ class Records:
         there = set(self._store.names(self._name)) - kept
         return sorted(name for name in there if name in earlier or _STATELESS.match(name))
 
-    def _decoded(self, data: bytes, kind: Any, name: str) -> Any:
+    def _read(self, data: bytes, name: str, read: Callable[[bytes], _T], remedy: str) -> _T:
         try:
-            return msgspec.json.decode(data, type=kind)
+            return read(data)
         except msgspec.MsgspecError as error:
             raise DataError(
-                f"{self._store.shown(name)}: this is no state of a batch that this engine wrote: {error}"
+                f"{self._store.shown(name)}: this is no state of a batch that this engine wrote: {error};"
+                f" {remedy}"
             ) from None
+
+
+def _plan(run_id: str, data: bytes) -> Plan:
+    plan = msgspec.json.decode(data, type=Plan)
+    if plan.run_id != run_id:
+        raise msgspec.ValidationError(f"it is of run {plan.run_id}")
+    return plan
+
+
+def _receipt(name: str, data: bytes) -> Receipt:
+    receipt = msgspec.json.decode(data, type=Receipt)
+    if name != f"{receipt.shard:05d}.json":
+        raise msgspec.ValidationError(f"it is of shard {receipt.shard}")
+    return receipt

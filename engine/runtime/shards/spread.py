@@ -1,9 +1,10 @@
-"""How values are spread: small, exact to merge, the same whatever the order."""
+"""How values are spread: small, and exact to merge but for texts beyond the most frequent ones."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -28,10 +29,12 @@ class Spread(msgspec.Struct, frozen=True, omit_defaults=True):
     ----------
     rows, missing : int
         Missing is null or NaN.
+    infinite : int
+        Numbers that are; what follows is of the others, for JSON knows no such number.
     least, greatest : float or None
-        Of the numbers; None: there is none.
+        None: there is no number.
     total : float
-        The sum of the finite numbers.
+        The sum; one that no float64 holds is the greatest that does.
     cells : dict of str to int
         How many numbers lie in each cell.
     texts : dict of str to int
@@ -42,6 +45,7 @@ class Spread(msgspec.Struct, frozen=True, omit_defaults=True):
 
     rows: int = 0
     missing: int = 0
+    infinite: int = 0
     least: float | None = None
     greatest: float | None = None
     total: float = 0.0
@@ -50,39 +54,34 @@ class Spread(msgspec.Struct, frozen=True, omit_defaults=True):
     others: int = 0
 
     def merged(self, other: Spread) -> Spread:
-        """The two together."""
+        """The two together, but for their cells: `Gathered` adds those up."""
         texts = dict(self.texts)
         for text, count in other.texts.items():
             texts[text] = texts.get(text, 0) + count
         texts, others = _most(texts)
-        cells = dict(self.cells)
-        for cell, count in other.cells.items():
-            cells[cell] = cells.get(cell, 0) + count
         return Spread(
             self.rows + other.rows,
             self.missing + other.missing,
+            self.infinite + other.infinite,
             _of(min, self.least, other.least),
             _of(max, self.greatest, other.greatest),
-            self.total + other.total,
-            cells,
+            _held(self.total + other.total),
+            {},
             texts,
             self.others + other.others + others,
         )
 
     def described(self) -> dict[str, Any]:
-        """What is told of it: rows, missing ones, and of numbers the mean, the ends and quantiles."""
+        """What is told of it: rows, missing ones, and of finite numbers the mean, the ends and quantiles."""
         told: dict[str, Any] = {"rows": self.rows, "missing": self.missing}
         if self.texts or self.others:
             ordered = sorted(self.texts.items(), key=lambda item: (-item[1], item[0]))
             told["values"] = dict(ordered) | ({"others": self.others} if self.others else {})
+        if self.infinite:
+            told["infinite"] = self.infinite
         if self.least is not None:
             places, counts = self._ordered()
-            finite = int(counts[np.isfinite(places)].sum())
-            told |= {
-                "mean": self.total / finite if finite else math.nan,
-                "min": self.least,
-                "max": self.greatest,
-            }
+            told |= {"mean": self.total / int(counts.sum()), "min": self.least, "max": self.greatest}
             told["quantiles"] = {f"{share:g}": self._quantile(places, counts, share) for share in QUANTILES}
         return told
 
@@ -113,7 +112,7 @@ class SpreadCounter:
     """
 
     def __init__(self) -> None:
-        self._rows = self._missing = self._others = 0
+        self._rows = self._missing = self._infinite = self._others = 0
         self._least: float | None = None
         self._greatest: float | None = None
         self._total = 0.0
@@ -141,17 +140,14 @@ class SpreadCounter:
 
     def spread(self) -> Spread:
         """What was counted."""
-        cells = {}
-        if self._cells is not None:
-            places = np.flatnonzero(self._cells)
-            cells = dict(zip(map(str, places.tolist()), self._cells[places].tolist(), strict=True))
         return Spread(
             self._rows,
             self._missing,
+            self._infinite,
             self._least,
             self._greatest,
             self._total,
-            cells,
+            _named(self._cells),
             self._texts,
             self._others,
         )
@@ -162,16 +158,16 @@ class SpreadCounter:
 
     def _add_numbers(self, column: pa.Array) -> None:
         values = column.to_numpy(zero_copy_only=False)
-        total = float(values.sum(dtype=np.float64))
-        if math.isnan(total):  # NaN, or both infinities
-            gone = np.isnan(values)
+        total = _sum(values)
+        if not math.isfinite(total):
+            gone, finite = np.isnan(values), np.isfinite(values)
             self._missing += int(gone.sum())
-            values = values[~gone]
+            self._infinite += int((~finite & ~gone).sum())
+            values = values[finite]
+            total = _sum(values)
         if not len(values):
             return
-        if not math.isfinite(total):
-            total = float(values[np.isfinite(values)].sum(dtype=np.float64))
-        self._total += total
+        self._total = _held(self._total + total)
         self._least = _of(min, self._least, float(values.min()))
         self._greatest = _of(max, self._greatest, float(values.max()))
         with np.errstate(over="ignore"):  # beyond float32 is infinite
@@ -183,12 +179,40 @@ class SpreadCounter:
         self._cells += np.bincount(places, minlength=1 << 16)
 
 
-def merge(spreads: Sequence[Spread]) -> Spread:
-    """All together."""
-    found = Spread()
-    for spread in spreads:
-        found = found.merged(spread)
-    return found
+class Gathered:
+    """Counts the cells of many shards in one place, so that a driver's memory doesn't grow with them."""
+
+    def __init__(self) -> None:
+        self._cells: dict[str, NDArray[np.int64]] = {}
+
+    def taken(self, spreads: Mapping[str, Spread]) -> dict[str, Spread]:
+        """The spreads of a shard's columns without their cells, which are counted here: once a shard."""
+        return {name: self._without(name, spread) for name, spread in spreads.items()}
+
+    def merged(self, shards: Sequence[Mapping[str, Spread]]) -> dict[str, Spread]:
+        """All together, in this order, with the cells."""
+        return {name: self._together(name, shards) for name in (shards[0] if shards else ())}
+
+    def _without(self, name: str, spread: Spread) -> Spread:
+        if not spread.cells:
+            return spread
+        counts = self._cells.setdefault(name, np.zeros(1 << 16, np.int64))
+        places = np.array([int(cell) for cell in spread.cells], np.intp)
+        counts[places] += np.array(list(spread.cells.values()), np.int64)
+        return msgspec.structs.replace(spread, cells={})
+
+    def _together(self, name: str, shards: Sequence[Mapping[str, Spread]]) -> Spread:
+        found = Spread()
+        for spreads in shards:
+            found = found.merged(spreads[name])
+        return msgspec.structs.replace(found, cells=_named(self._cells.get(name)))
+
+
+def _named(counts: NDArray[np.int64] | None) -> dict[str, int]:
+    if counts is None:
+        return {}
+    places = np.flatnonzero(counts)
+    return dict(zip(map(str, places.tolist()), counts[places].tolist(), strict=True))
 
 
 def _most(texts: dict[str, int]) -> tuple[dict[str, int], int]:
@@ -197,6 +221,15 @@ def _most(texts: dict[str, int]) -> tuple[dict[str, int], int]:
         return texts, 0
     ordered = sorted(texts.items(), key=lambda item: (-item[1], item[0]))
     return dict(ordered[:_MOST_TEXTS]), sum(count for _, count in ordered[_MOST_TEXTS:])
+
+
+def _sum(values: NDArray[Any]) -> float:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(values.sum(dtype=np.float64))
+
+
+def _held(total: float) -> float:
+    return max(-sys.float_info.max, min(sys.float_info.max, total))
 
 
 def _of(choose: Any, *values: float | None) -> float | None:

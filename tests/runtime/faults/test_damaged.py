@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import signal
@@ -148,6 +149,40 @@ def test_a_receipt_that_is_no_receipt(scene: Scene) -> None:
     assert ended.code == 2 and f"{receipt}: " in ended.err
     scene.run("out", "resume=never").done()
     assert scene.rows("out") == clean()
+
+
+@pytest.mark.parametrize(
+    ("edited", "key", "value"),
+    [
+        ("*/plan.json", "run_id", "../../precious"),
+        ("*/plan.json", "run_id", "0123456789ab"),
+        ("*/receipts/00000.json", "attempt", "../../../../precious/x"),
+        ("*/receipts/00000.json", "shard", 7),
+        ("commits/00000001.json", "whole", "../../precious/x"),
+        ("commits/00000001.json", "run_id", "../../precious"),
+        ("commits/00000001.json", "files", [{"name": "../precious/x", "rows": 1, "size": 1}]),
+        ("commits/00000001.json", "files", []),
+    ],
+)
+def test_state_that_somebody_edited_leads_nowhere(scene: Scene, edited: str, key: str, value: object) -> None:
+    """Not out of its folder above all: names in it are removed, renamed and read."""
+    precious = scene.folder / "precious" / "x"
+    precious.parent.mkdir()
+    precious.write_bytes(b"x")
+    if "commits" in edited:
+        scene.run("out").done()
+    else:
+        assert scene.killed("out", "receipt.made@2")
+    file = next(scene.state("out").glob(edited))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {key: value}))
+    for resume in ("auto", "never"):
+        ended = scene.run("out", f"resume={resume}", "sink.mode=append", "rejects.path=null")
+        if resume == "auto" or "receipts" not in edited:
+            assert ended.code == 2 and f"{file}: this is no state of a batch" in ended.err
+    assert precious.read_bytes() == b"x"
+    if "commits" in edited:
+        with pytest.raises(DataError, match="commit"):
+            scene.rows("out")
 
 
 def csv_source(scene: Scene) -> Path:
