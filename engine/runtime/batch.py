@@ -26,7 +26,7 @@ from engine.runtime.piped import check_output, check_run, columns_to_read, sourc
 from engine.runtime.rejects import Rejects, check_rejects, rejects_path
 from engine.runtime.shards.cut import SHARD_ROWS, cut, cut_between_groups
 from engine.runtime.shards.drive import Driver, Progress, Resume
-from engine.runtime.shards.identity import identify, run_id
+from engine.runtime.shards.identity import identify, of_this_sink
 from engine.runtime.shards.job import BatchPipeline as BatchPipeline
 from engine.runtime.shards.job import Job
 from engine.runtime.shards.news import new_pieces
@@ -270,7 +270,7 @@ def plan_batch(
             if not pieces:
                 return None
         identity, resumable = identify(pipeline, source, pieces, sink.identity, rejects, shard_rows)
-        name = run_id(identity)
+        identity, name = of_this_sink(identity, state.commits(), sink.mode)
         plan = state.plan(name) or Plan(
             name, identity, _shards(pipeline, source, pieces, shard_rows), resumable
         )

@@ -19,6 +19,7 @@ from engine.pipeline import Pipeline
 from engine.runtime.batch import BatchSummary, run_batch
 from engine.runtime.io import open_sink, open_source
 from engine.runtime.rejects import Rejects
+from engine.runtime.shards.drive import FailedShardsError
 from engine.runtime.shards.pace import Pace
 
 CONFIG: dict[str, Any] = {
@@ -344,3 +345,37 @@ def test_old_rejects_stay_where_the_run_fails(pipeline: Pipeline, dirty: Path, t
     with pytest.raises(DataError):
         run(pipeline, dirty, tmp_path / "out.csv", {"mode": "replace"})
     assert (tmp_path / "out.rejects.csv").exists()
+
+
+def test_a_run_replaces_what_it_is_a_part_of(pipeline: Pipeline, source: Path, tmp_path: Path) -> None:
+    pq.write_table(table(5), tmp_path / "few.parquet")
+    out = tmp_path / "out"
+    run(pipeline, source, out)
+    run(pipeline, tmp_path / "few.parquet", out, {"mode": "append"})
+    assert len(pq.read_table(out)) == 1005
+    for now in (True, False):
+        assert run(pipeline, source, out, {"mode": "replace"}).now is now
+        assert pq.read_table(out).equals(pipeline.predict_many(table()))
+    assert run(pipeline, tmp_path / "few.parquet", out, {"mode": "append"}).now
+    assert len(pq.read_table(out)) == 1005
+
+
+def test_what_is_appended_has_the_same_columns(pipeline: Pipeline, source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(pipeline, source, out)
+    odd = table(5).set_column(table().schema.get_field_index("id"), "id", pa.array(range(5)))
+    pq.write_table(odd, tmp_path / "odd.parquet")
+    with pytest.raises(DataError, match=r"id: string there, int64 here"):
+        run(pipeline, tmp_path / "odd.parquet", out, {"mode": "append"})
+    assert len(pq.read_table(out)) == 1000
+
+
+def test_a_run_of_which_nothing_could_be_done_stands_in_nobodys_way(
+    pipeline: Pipeline, source: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_text("id,n,m\nr0,1,1\nr1,2\n")
+    with pytest.raises(FailedShardsError, match="line 3: expected 3 fields, found 2"):
+        run(pipeline, bad, tmp_path / "out.csv")
+    bad.write_text("id,n,m\nr0,1,1\nr1,2,1\n")
+    assert run(pipeline, bad, tmp_path / "out.csv").rows_out == 2

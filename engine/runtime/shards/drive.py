@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from engine.errors import ConfigError, DataError, EngineError, Mistake
+from engine.errors import ConfigError, DataError, EngineError, Mistake, UserError
 from engine.failpoint import reach
 from engine.runtime.io.files import SinkError
 from engine.runtime.io.piece import InputChanged
 from engine.runtime.rejects import RefusedError, check_rejects, rejected_schema
+from engine.runtime.shards.appending import check_same_columns
 from engine.runtime.shards.heartbeat import beating
 from engine.runtime.shards.identity import changes
 from engine.runtime.shards.job import Job
@@ -141,6 +142,8 @@ class Driver:
                 raise ConfigError([self._other_run(resumable[0])])
         if self.resume == "never" and unfinished:
             return None  # what is discarded may be all that stands in the way
+        if commits and self.sink.mode == "append":
+            check_same_columns(self.job.schema, commits[-1], self.sink)
         if run_id not in unfinished:
             self._check_sink()
         elif commits and self.sink.mode == "error":
@@ -197,13 +200,20 @@ class Driver:
         except RefusedError:
             self.state.discard(run_id)  # the same would be refused again
             raise
-        except DataError:
-            # where nothing tells drivers of one another, one that ended took away what this one worked on
-            theirs = None if alone else ended(plan, self.state.commits())
+        except UserError as error:
+            if not receipts and alone and not isinstance(error, SinkError):
+                self.state.discard(run_id)  # nothing was done that could be continued
+                raise
+            theirs = self._theirs(plan, alone)
             if theirs is None:
                 raise
             return Ended(theirs, False, 0)
         return Ended(commit, True, resumed, sum(receipt.rows_in for receipt in receipts.values()) - earlier)
+
+    def _theirs(self, plan: Plan, alone: bool) -> Commit | None:
+        """The commit of another driver, which then took away what this one worked on."""
+        # only where nothing tells drivers of one another
+        return None if alone else ended(plan, self.state.commits())
 
     def _score(self, plan: Plan, receipts: dict[int, Receipt]) -> None:
         keeper = PaceKeeper(plan.shards, list(receipts.values()))
@@ -289,6 +299,7 @@ class Driver:
             "seconds": time.time() - started,
             "ended": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "columns": list(self.job.schema.names),
+            "types": {field.name: str(field.type) for field in self.job.schema},
             "outputs": {name: spread.described() for name, spread in spreads.items()},
         }
 

@@ -14,7 +14,8 @@ from engine.errors import listing
 from engine.runtime.io.piece import Piece
 from engine.runtime.rejects import Rejects
 from engine.runtime.shards.job import BatchPipeline
-from engine.runtime.shards.plan import Plan
+from engine.runtime.shards.plan import Commit, Plan
+from engine.sink import Mode
 from engine.source import PiecedSource, Source
 
 _SHOWN = 5
@@ -42,6 +43,22 @@ def identify(
         "rejects": {"path": rejects.path, "max": rejects.max},
         "shard_rows": shard_rows,
     }, bool(files)
+
+
+def of_this_sink(
+    identity: dict[str, Any], commits: Sequence[Commit], mode: Mode
+) -> tuple[dict[str, Any], str]:
+    """A run's identity and id, given what is at its sink.
+
+    To replace an output that this very run is only a part of, it has to be made once more, under another id.
+    """
+    if mode == "replace":
+        same = [commit for commit in commits if {**commit.identity, "again": 0} == {**identity, "again": 0}]
+        if same and len(commits) == 1:
+            return dict(same[0].identity), same[0].run_id
+        if same:
+            identity = {**identity, "again": commits[-1].number}
+    return identity, run_id(identity)
 
 
 def run_id(identity: Mapping[str, Any]) -> str:
