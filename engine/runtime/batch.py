@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ from engine.runtime.io.apart import check_apart
 from engine.runtime.io.piece import Piece
 from engine.runtime.io.pipe import PipeSource
 from engine.runtime.io.pipe_sink import PipeSink
+from engine.runtime.line import helped
 from engine.runtime.onego import OneGo
 from engine.runtime.piped import check_output, check_run, columns_to_read, source_schema
 from engine.runtime.rejects import Rejects, check_rejects, rejects_path
@@ -319,7 +321,10 @@ def _in_one_go(batch: Batch, threads: int, progress: Progress | None, started: f
         if progress is not None:
             progress(keeper.now())
 
-    receipt = score_shard(job, shard, state, told=told, threads=threads)
+    if isinstance(job.source, PipeSource) or job.is_final:
+        threads = 1  # a signal ends the wait for a pipe in the thread that gets it, and in no other
+    lend = partial(helped, threads=threads)
+    receipt = score_shard(job, shard, state, lend=lend, told=told, threads=threads)
     return BatchSummary(
         rows_in=receipt.rows_in,
         rows_out=receipt.rows_out,
