@@ -13,10 +13,8 @@ _R = TypeVar("_R")
 _END: Any = object()
 
 
-def in_order(
-    items: Iterator[_T], work: Callable[[_T], _R], settle: Callable[[_T, _R], None], threads: int
-) -> None:
-    """Take each item, work on it, and settle the outcome.
+class Line(Generic[_T, _R]):
+    """Items of which each is worked on and settled, by as many threads as join in.
 
     Every thread does all three in turn, so that there are no more threads than work for them, and an item
     stays in the caches of one processor. Items are taken one at a time, and settled one at a time in the
@@ -29,44 +27,17 @@ def in_order(
         ``work(item)``, from several threads.
     settle : callable
         ``settle(item, outcome)``.
-    threads : int
-        This one included. Twice as many items are under way, at most.
-
-    Raises
-    ------
-    BaseException
-        What any of them raised first. Nothing is settled after that.
+    most : int
+        Items that are under way, at most.
 
     Examples
     --------
     >>> found = []
-    >>> in_order(iter("abc"), str.upper, lambda item, outcome: found.append(item + outcome), 2)
+    >>> line = Line(iter("abc"), str.upper, lambda item, outcome: found.append(item + outcome), 4)
+    >>> with helped(line, 2):
+    ...     line.finish()
     >>> found
     ['aA', 'bB', 'cC']
-    """
-    line = Line(items, work, settle, 2 * threads)
-    with helped(line, threads):
-        line.finish()
-
-
-@contextmanager
-def helped(line: Line[Any, Any], threads: int) -> Iterator[None]:
-    """Have more threads join a line that is finished in the block: so many in all."""
-    with ThreadPoolExecutor(max(threads - 1, 1)) as pool:
-        for _ in range(threads - 1):
-            pool.submit(line.run)
-        yield
-
-
-class Line(Generic[_T, _R]):
-    """Items of which each is worked on and settled, by as many threads as join in.
-
-    Parameters
-    ----------
-    items, work, settle
-        As for `in_order`.
-    most : int
-        Items that are under way, at most.
     """
 
     def __init__(
@@ -162,3 +133,12 @@ class Line(Generic[_T, _R]):
                 return None
             self._settling = True
             return self._ready.pop(self._settled)
+
+
+@contextmanager
+def helped(line: Line[Any, Any], threads: int) -> Iterator[None]:
+    """Have so many threads at a line while a block runs, the one that runs the block included."""
+    with ThreadPoolExecutor(max(threads - 1, 1)) as pool:
+        for _ in range(threads - 1):
+            pool.submit(line.run)
+        yield

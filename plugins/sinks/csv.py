@@ -35,12 +35,12 @@ class CsvSink(SinkPlugin):
     )
 
     def check(self) -> Iterable[str]:
-        from engine.runtime.io.formats import delimiter_mistakes, pipe_mistakes, storage_mistakes
+        from engine.runtime.io.formats import delimiter_mistakes, place_mistakes, storage_mistakes
 
         return (
             *delimiter_mistakes(self.delimiter),
             *storage_mistakes(self.storage),
-            *pipe_mistakes(self.path, self.mode, self.compression),
+            *place_mistakes(self.path, self.mode, self.compression),
         )
 
     def open(self) -> Sink:

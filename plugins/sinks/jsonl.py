@@ -34,11 +34,11 @@ class JsonlSink(SinkPlugin):
     )
 
     def check(self) -> Iterable[str]:
-        from engine.runtime.io.formats import pipe_mistakes, storage_mistakes
+        from engine.runtime.io.formats import place_mistakes, storage_mistakes
 
         return (
             *storage_mistakes(self.storage),
-            *pipe_mistakes(self.path, self.mode, self.compression),
+            *place_mistakes(self.path, self.mode, self.compression),
         )
 
     def open(self) -> Sink:

@@ -385,6 +385,19 @@ def test_mistakes_in_a_sink() -> None:
             for path in ("/", ".", "..", "a/..")
         ),
         ({"path": ".csv"}, "sink.path: a file's name is due in front of its ending, found '.csv'"),
+        (
+            {"path": "x.csv", "format": "parquet"},
+            "sink.format: x.csv is one file, of the format that its ending tells, csv; found 'parquet'\n"
+            "  leave it out, or write a path without an ending: a folder",
+        ),
+        (
+            {"path": "x", "use": "csv", "format": "parquet"},
+            "sink.format: sink.use=csv tells the format; found 'parquet': leave one out",
+        ),
+        (
+            {"path": "x.csv", "compression": "gz"},
+            "sink.compression: one file's ending tells it: sink.path=x.csv.gz; leave the option out",
+        ),
     ],
 )
 def test_sinks_that_could_be_nothing(config: dict[str, Any], message: str) -> None:
@@ -455,3 +468,11 @@ def test_a_single_file_may_have_any_name_if_its_format_is_said(tmp_path: Path) -
     (tmp_path / "x.txt").write_text("a\n1\n")
     found = find(tmp_path / "x.txt", DISK, {".csv": "csv"}, "csv")
     assert (found.format, *map(str, found.files)) == ("csv", str(tmp_path / "x.txt"))
+
+
+@pytest.mark.parametrize("ending", [".csv.gz", ".jsonl.zst"])
+def test_a_compressed_file_that_is_written_in_one_go(tmp_path: Path, ending: str) -> None:
+    rows = pa.table({"x": [1, 2]})
+    write(tmp_path / f"out{ending}", rows)
+    source = open_source({"path": str(tmp_path / f"out{ending}")})
+    assert sum(batch.num_rows for batch in source.batches(["x"], 10)) == 2

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from engine.runtime.line import in_order
+from engine.runtime.line import Line, helped
+
+
+def in_order(
+    items: Iterator[Any], work: Callable[[Any], Any], settle: Callable[[Any, Any], None], threads: int
+) -> None:
+    line = Line(items, work, settle, 2 * threads)
+    with helped(line, threads):
+        line.finish()
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

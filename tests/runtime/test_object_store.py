@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from engine.errors import DataError
+from engine.runtime.io.files import SinkError
 from engine.runtime.io.storage_options import StorageOptions
 from engine.runtime.store.objects import ObjectStore
 from tests.runtime.s3 import KEYS, S3Server
@@ -325,3 +326,37 @@ def test_a_name_that_no_object_may_have(s3: S3Server) -> None:
         with pytest.raises(DataError, match="the name has an empty part, or a character") as caught:
             store.write(name, b"")
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("move", ["publish", "rename"])
+def test_what_is_too_large_for_a_store_to_copy_goes_through_this_machine(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch, move: str
+) -> None:
+    """S3 copies 5 GB at most, and says so with 400; a test server copies anything."""
+    import obstore
+    from obstore.exceptions import GenericError
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise GenericError("Server returned non-2xx status code: 400 Bad Request: InvalidRequest")
+
+    store = store_at(s3.endpoint, s3.bucket())
+    content = bytes(range(256)) * 1000
+    store.write("new", content)
+    monkeypatch.setattr(obstore, "copy", refuse)
+    with pytest.raises(SinkError, match=r"out: can't be written .*400"):
+        getattr(store, move)("new", "out")
+    monkeypatch.setattr("engine.runtime.store.objects._MOST_COPIED", 1000)
+    getattr(store, move)("new", "out")
+    assert store.read("out") == content
+    assert store.names() == (["new", "out"] if move == "publish" else ["out"])
+
+
+def test_a_store_that_fails_for_a_while_ends_a_run_that_goes_on_later(s3: S3Server) -> None:
+    """What is written is told as a disk's failure is: exit code 75, not that of a mistake."""
+    with between(s3, lambda method, path: (503, b"") if method == "PUT" else None) as endpoint:
+        store = store_at(endpoint, s3.bucket())
+        with pytest.raises(SinkError, match="try again later"):
+            store.write("x", b"x")
+        with pytest.raises(SinkError, match="try again later"), store.scratch("y") as scratch:
+            scratch.path.write_bytes(b"y")
+            scratch.keep()

@@ -110,7 +110,10 @@ def recipe_of(job: Job, stated: Stated | None) -> Recipe:
         source_text=job.source.text,
         source_rows=job.source.rows,
         source_identity=dict(job.source.identity) if isinstance(job.source, PiecedSource) else {},
-        rejects=Rejects(_absolute(job.rejects.path), job.rejects.max),
+        # of a sink that has no path, it names a table
+        rejects=Rejects(_absolute(job.rejects.path), job.rejects.max)
+        if "path" in stated.sink
+        else job.rejects,
         schema=job.schema.serialize().to_pybytes(),
         columns=job.columns,
         coded=job.coded,

@@ -256,14 +256,16 @@ def file_columns(path: Path) -> pa.Schema:
     return makers[format_of(path)]().head(DISK.file(path)).schema
 
 
-def pipe_mistakes(path: str, mode: Mode, compression: str | None) -> Iterable[str]:
-    """What is wrong with options of a sink that is standard output."""
-    if path != PIPE:
-        return
-    if mode != "error":
-        yield "mode: standard output has none: what is written can't be replaced; leave it out"
-    if compression is not None:
-        yield f"compression: standard output isn't compressed; pipe it on: … | {_PACKERS[compression]}"
+def place_mistakes(path: str, mode: Mode, compression: str | None) -> Iterable[str]:
+    """What is wrong with options of a sink that is standard output, or one file."""
+    if path == PIPE:
+        if mode != "error":
+            yield "mode: standard output has none: what is written can't be replaced; leave it out"
+        if compression is not None:
+            yield f"compression: standard output isn't compressed; pipe it on: … | {_PACKERS[compression]}"
+    elif compression is not None and (ending := file_ending(path)) and not ending.endswith(f".{compression}"):
+        name = f"{path.removesuffix('.gz').removesuffix('.zst')}.{compression}"
+        yield f"compression: one file's ending tells it: sink.path={name}; leave the option out"
 
 
 def delimiter_mistakes(delimiter: str) -> Iterable[str]:

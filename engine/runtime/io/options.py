@@ -90,6 +90,15 @@ def bind_sink(config: Any, registry: Registry | None = None, set_by: SetBy | Non
         _check_name(reader, path, formats)
         reader.check_sole(str(path))
         use = format_of(path, formats) if file_ending(path) else chosen or "parquet"
+        if chosen not in (None, use):
+            message = f"{path} is one file, of the format that its ending tells, {use}; found {shown(chosen)}"
+            raise reader.mistake(
+                "format", message, "leave it out, or write a path without an ending: a folder"
+            )
+    elif chosen not in (None, use):
+        raise reader.mistake(
+            "format", f"sink.use={use} tells the format; found {shown(chosen)}: leave one out"
+        )
     elif isinstance(reader.options.get("path"), str):
         _check_name(reader, address_of(reader.path()), reader.formats())
     bound: SinkPlugin = reader.bound(use)

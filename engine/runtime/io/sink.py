@@ -156,8 +156,9 @@ class SinkWriter:
     def __init__(self, sink: FileSink, schema: pa.Schema) -> None:
         self._sink = sink
         self._schema = schema
-        # a leading underscore: readers of the folder skip it
-        self._temporary = sink.path.with_name(f"_{sink.path.name}.{uuid.uuid4().hex[:12]}.tmp")
+        # a leading underscore: readers of the folder skip it; the ending says whether a file is compressed
+        ending = "" if sink.is_folder else sink.extension
+        self._temporary = sink.path.with_name(f"_{sink.path.name}.{uuid.uuid4().hex[:12]}.tmp{ending}")
         self._part: Part | None = None
         self._file = self._temporary
         self._names: list[str] = []

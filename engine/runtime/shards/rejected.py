@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engine.failpoint import reach
+from engine.runtime.io.address import file_ending
 from engine.runtime.io.files import reading
 from engine.runtime.io.output import PartMaker
 from engine.runtime.shards.attempt import attempt_names
@@ -42,8 +43,8 @@ class RejectedFile:
         """The file of a run, in the store."""
         if not self._each:
             return self._name
-        stem, dot, ending = self._name.rpartition(".")
-        return f"{stem}.{run_id}{dot}{ending}"
+        ending = file_ending(self._name)
+        return f"{self._name.removesuffix(ending)}.{run_id}{ending}"
 
     def shown(self, run_id: str) -> str:
         """The file of a run as people write it."""
@@ -78,7 +79,8 @@ class RejectedFile:
         if not any(receipt.rejected for receipt in receipts):
             self._store.remove(target)
             return ""
-        whole = f"{self._begun(plan.run_id)}{uuid.uuid4().hex[:12]}"
+        # its ending says whether it is compressed
+        whole = f"{self._begun(plan.run_id)}{uuid.uuid4().hex[:12]}{file_ending(self._name)}"
         with self._store.scratch(whole) as scratch:
             part = self._part(scratch.path, schema)
             try:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from engine.errors import DataError
-from engine.runtime.io.files import reason, writing
+from engine.runtime.io.files import SinkError, reason, writing
 from engine.runtime.io.storage_options import StorageOptions
 from engine.runtime.store.connecting import connected, split_url
 from engine.runtime.store.refusals import absent_bucket, refusal, status
@@ -25,6 +25,9 @@ _PART = 8 << 20
 
 _MOST_PARTS = 9_000
 """S3 takes 10,000."""
+
+_MOST_COPIED = 5 << 30
+"""Bytes that S3 copies at once; what is larger goes through this machine."""
 
 _MAKER = "maker"
 """The attribute of a small object that says which call made it."""
@@ -146,13 +149,12 @@ class ObjectStore:
             yield path
 
     def publish(self, name: str, target: str) -> None:
-        import obstore
         from obstore.exceptions import AlreadyExistsError, BaseError
 
         with self._told(target, "written", source=name), suppress(AlreadyExistsError):
             if self._copies_on_condition:
                 try:
-                    obstore.copy(self._at, self._key(name), self._key(target), overwrite=False)
+                    self._copy(name, target, overwrite=False)
                     return
                 except BaseError as error:
                     if status(error) != 501:
@@ -160,14 +162,14 @@ class ObjectStore:
                     self._copies_on_condition = False  # to be told so takes all our patience
             # the store has no such copy: between the look and the copy another may publish
             if self.size(target) is None:
-                obstore.copy(self._at, self._key(name), self._key(target))
+                self._copy(name, target)
 
     def rename(self, name: str, target: str) -> None:
         import obstore
 
         with self._told(target, "written", source=name):
             try:
-                obstore.copy(self._at, self._key(name), self._key(target))
+                self._copy(name, target)
             except FileNotFoundError:
                 if self.size(target) is None:
                     raise
@@ -197,6 +199,20 @@ class ObjectStore:
         with self._told(name, "written"):
             part = max(_PART, -(-path.stat().st_size // _MOST_PARTS))
             obstore.put(self._at, self._key(name), path, chunk_size=part, max_concurrency=4)
+
+    def _copy(self, name: str, target: str, *, overwrite: bool = True) -> None:
+        import obstore
+        from obstore.exceptions import BaseError
+
+        try:
+            obstore.copy(self._at, self._key(name), self._key(target), overwrite=overwrite)
+        except BaseError as error:
+            size = self.size(name) if status(error) == 400 else None
+            if size is None or size <= _MOST_COPIED:
+                raise
+            if overwrite or self.size(target) is None:
+                with self.local(name) as path:
+                    self.upload(path, target)
 
     def _download(self, name: str, path: Path) -> None:
         import obstore
@@ -256,7 +272,8 @@ class ObjectStore:
             of = f" (from {self.shown(source)})" if source else ""
             where = self.shown(name) if name else str(self)
             where = where if where.isprintable() else repr(where)
-            raise DataError(f"{where}: can't be {done}{of}: {why}") from None
+            kind = SinkError if done in ("written", "removed") else DataError
+            raise kind(f"{where}: can't be {done}{of}: {why}") from None
 
 
 class _Scratch:

@@ -23,6 +23,7 @@ from engine.runtime.batch import plan_batch
 from engine.runtime.executors.ray import RayTasks
 from engine.runtime.executors.recipe import Recipe, open_recipe, recipe_of
 from engine.runtime.io import open_sink, open_source
+from engine.runtime.rejects import Rejects
 from engine.runtime.shards.drive import FailedShardsError
 from engine.runtime.shards.work import Stated
 from engine.testing.rows import difference
@@ -260,3 +261,13 @@ def test_a_sink_that_is_not_shared_is_refused(recipe: Recipe, tmp_path: Path) ->
     elsewhere = {"path": str(tmp_path / "another" / "out")}
     with pytest.raises(UserError, match="the sink is to be a place that all machines share"):
         open_recipe(msgspec.structs.replace(recipe, sink=elsewhere))
+
+
+def test_rejects_that_go_to_a_table_keep_its_name(pipeline: Pipeline, recipe: Recipe, tmp_path: Path) -> None:
+    """A file's path is made absolute, for workers have a working folder of their own."""
+    source, sink = {"path": str(tmp_path / "in.parquet")}, {"path": str(tmp_path / "out")}
+    batch = plan_batch(pipeline, open_source(source), open_sink(sink), rejects=Rejects("odd.csv", None))
+    assert batch is not None
+    assert recipe_of(batch.job, Stated(source, sink)).rejects.path == str(Path("odd.csv").absolute())
+    table = {"use": "postgres", "url": "postgresql://localhost/db", "table": "scores"}
+    assert recipe_of(batch.job, Stated(source, table)).rejects.path == "odd.csv"
