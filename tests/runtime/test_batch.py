@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -380,29 +379,6 @@ def test_a_run_of_which_nothing_could_be_done_stands_in_nobodys_way(
         run(pipeline, bad, tmp_path / "out.csv")
     bad.write_text("id,n,m\nr0,1,1\nr1,2,1\n")
     assert run(pipeline, bad, tmp_path / "out.csv").rows_out == 2
-
-
-def test_a_sink_that_takes_no_shards_is_fed_by_several_threads(
-    pipeline: Pipeline, source: Path, tmp_path: Path
-) -> None:
-    """The first two batches wait for one another: one thread alone would wait for ever."""
-    both = threading.Barrier(2)
-
-    class Together(Pipeline):
-        def score_batch(self, batch: pa.RecordBatch, *, text: bool = False) -> Any:
-            if both.n_waiting or not met:
-                both.wait(60)
-                met.append(batch)
-            return super().score_batch(batch, text=text)
-
-    met: list[pa.RecordBatch] = []
-    sink = open_sink({"path": str(tmp_path / "out.parquet")})
-    sink.join = None  # type: ignore[attr-defined]
-    meeting = copy.copy(pipeline)
-    meeting.__class__ = Together
-    summary = run_batch(meeting, open_source({"path": str(source)}), sink, threads=2, batch_rows=100)
-    assert (summary.run_id, summary.rows_out) == (None, 1000)
-    assert pq.read_table(tmp_path / "out.parquet").equals(pipeline.predict_many(table()))
 
 
 def test_rejects_of_appended_runs_keep_their_ending(pipeline: Pipeline, dirty: Path, tmp_path: Path) -> None:

@@ -99,6 +99,8 @@ class FilesState:
             )
         if gone:
             return ()
+        if self._join:
+            return [last]  # one file is one run's
         names = {file.name for file in last.files}
         return [commit for commit in every if commit is last or names >= {file.name for file in commit.files}]
 
