@@ -7,6 +7,7 @@ block          it
 =============  =========================================================================================
 ``sh``         each line is ``engine …`` or ``python -m pytest …``, and ends with 0, or as ``# exit 2``
                behind it says; ``engine serve …`` serves until the block ends, and ``curl`` asks it
+``bash``       runs, and ends with 0
 ``yaml``       is written to the file that its second line names; without one it is a part of a pipeline,
                laid over ``conf/pipeline/mine.yaml``
 ``python``     is written to the file that its first line names; without one it runs
@@ -135,6 +136,17 @@ class Reader:
             printed = "".join(self.capture.readouterr())
             assert code == (int(refused[1]) if refused else 0), f"{block.place}: {line}\n{printed}"
             self.printed = printed
+
+    def do_bash(self, block: Block) -> None:
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", block.text],
+            env=os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, f"{block.place}\n{done.stderr}"
+        self.printed = done.stdout
 
     def do_serving(self, block: Block, overrides: list[str]) -> None:
         first, *rest = block.text.splitlines()

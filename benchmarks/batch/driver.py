@@ -181,17 +181,14 @@ def main() -> None:
     parser.add_argument("--json")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="driver-", dir=arguments.folder))
+    found: dict[str, Any] = {"machine": machine("pyarrow", "ray"), "shards": arguments.shards}
     try:
-        found = {
-            "machine": machine("pyarrow", "ray"),
-            "shards": arguments.shards,
-            "driver": drive(folder, arguments.shards),
-            "tasks": tasks(folder, arguments.tasks),
-        }
+        for part, measure, count in (("driver", drive, arguments.shards), ("tasks", tasks, arguments.tasks)):
+            found[part] = measure(folder, count)
+            for name, value in found[part].items():
+                print(f"{value:12.3f}  {name}", flush=True)
     finally:
         shutil.rmtree(folder)
-    for name, value in (*found["driver"].items(), *found["tasks"].items()):
-        print(f"{value:12.3f}  {name}")
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n")
 

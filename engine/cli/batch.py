@@ -103,7 +103,11 @@ def stoppable() -> Iterator[None]:
     UnfinishedError
     """
 
+    stopped = False
+
     def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopped
+        stopped = True
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise _Stopped
 
@@ -114,7 +118,12 @@ def stoppable() -> Iterator[None]:
         return
     try:
         yield
-    except _Stopped:
+    except UnfinishedError:
+        raise
+    except BaseException:
+        # raised in the middle of a library, it may come out as another error
+        if not stopped:
+            raise
         raise UnfinishedError("stopped by SIGTERM; the same command goes on where this one ended") from None
     finally:
         signal.signal(signal.SIGTERM, before)

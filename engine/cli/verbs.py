@@ -94,7 +94,7 @@ VERBS = (
             _BUNDLE,
             ("pipeline=NAME", "instead of a bundle, where nothing is to be learned"),
             _SOURCE,
-            ("sink.path=PATH", "where to write, a path or a URL: a file by its ending; without, a folder of parts"),
+            ("sink.path=PATH", "a path or a URL: with an ending one file, without one a folder of parts"),
             ("… path=-", "standard input or output, with source.use or sink.use: csv or jsonl"),
             (
                 "sink.mode=error",

@@ -321,10 +321,12 @@ def _in_one_go(batch: Batch, threads: int, progress: Progress | None, started: f
         if progress is not None:
             progress(keeper.now())
 
-    if isinstance(job.source, PipeSource) or job.is_final:
-        threads = 1  # a signal ends the wait for a pipe in the thread that gets it, and in no other
-    lend = partial(helped, threads=threads)
-    receipt = score_shard(job, shard, state, lend=lend, told=told, threads=threads)
+    # a pipe may have nothing to say for long, and a signal ends the wait of this thread alone
+    if isinstance(job.source, PipeSource) or isinstance(batch.sink, PipeSink):
+        threads = 1
+    receipt = score_shard(
+        job, shard, state, lend=partial(helped, threads=threads), told=told, threads=threads
+    )
     return BatchSummary(
         rows_in=receipt.rows_in,
         rows_out=receipt.rows_out,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -82,6 +81,30 @@ def test_a_batch_gives_what_predict_many_gives(
     assert (summary.files, summary.columns) == ((str(tmp_path / "out.parquet"),), ("id", "n"))
     assert (seen[-1].rows, seen[-1].total, seen[-1].share) == (1000, 1000, 1.0)
     assert sorted(item.name for item in tmp_path.iterdir()) == ["_engine", "in.parquet", "out.parquet"]
+
+
+def test_a_sink_that_takes_no_shards_is_written_by_several_threads(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    both = threading.Barrier(2, timeout=60)
+
+    class Watched:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(pipeline, name)
+
+        def score_batch(self, batch: pa.RecordBatch, *, text: bool) -> Any:
+            both.wait()
+            return pipeline.score_batch(batch, text=text)
+
+    pq.write_table(table(), tmp_path / "in.parquet")
+    sink = open_sink({"path": str(tmp_path / "out.parquet")})
+    sink.join = None  # type: ignore[attr-defined]  # as a format is whose files can't be joined
+    source = open_source({"path": str(tmp_path / "in.parquet")})
+
+    summary = run_batch(Watched(), source, sink, threads=2, batch_rows=500)
+
+    assert summary.run_id is None
+    assert pq.read_table(tmp_path / "out.parquet").equals(pipeline.predict_many(table()))
 
 
 def test_csv_in_and_out_gives_the_same_as_parquet(pipeline: Pipeline, source: Path, tmp_path: Path) -> None:
@@ -323,6 +346,13 @@ def test_old_rejects_stay_where_the_run_fails(pipeline: Pipeline, dirty: Path, t
     assert (tmp_path / "out.rejects.csv").exists()
 
 
+def test_rejects_of_appended_runs_keep_their_ending(pipeline: Pipeline, dirty: Path, tmp_path: Path) -> None:
+    options = {"format": "csv", "mode": "append", "compression": "gz"}
+    summary = run(pipeline, dirty, tmp_path / "out", options, rejects=Rejects(max=None))
+    assert summary.rejects == str(tmp_path / f"out.rejects.{summary.run_id}.csv.gz")
+    assert open_source({"path": summary.rejects}).schema.names[:2] == ["file", "row"]
+
+
 def test_a_sink_that_takes_no_shards_is_fed_by_several_threads(
     pipeline: Pipeline, source: Path, tmp_path: Path
 ) -> None:
@@ -344,10 +374,3 @@ def test_a_sink_that_takes_no_shards_is_fed_by_several_threads(
     summary = run_batch(meeting, open_source({"path": str(source)}), sink, threads=2, batch_rows=100)
     assert (summary.run_id, summary.rows_out) == (None, 1000)
     assert pq.read_table(tmp_path / "out.parquet").equals(pipeline.predict_many(table()))
-
-
-def test_rejects_of_appended_runs_keep_their_ending(pipeline: Pipeline, dirty: Path, tmp_path: Path) -> None:
-    options = {"format": "csv", "mode": "append", "compression": "gz"}
-    summary = run(pipeline, dirty, tmp_path / "out", options, rejects=Rejects(max=None))
-    assert summary.rejects == str(tmp_path / f"out.rejects.{summary.run_id}.csv.gz")
-    assert open_source({"path": summary.rejects}).schema.names[:2] == ["file", "row"]

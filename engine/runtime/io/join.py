@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from engine.errors import DataError
 from engine.runtime.io.compressed import compression
+from engine.runtime.io.durable import begin_writing_out
 from engine.runtime.io.files import reading, writing
 from engine.runtime.io.ipc import IpcPart
 from engine.runtime.io.output import PartMaker
@@ -24,7 +25,7 @@ _CHUNK = 4 << 20
 def join_parquet_files(parts: Sequence[Path], file: Path, schema: pa.Schema) -> None:
     """Copy the row groups of Parquet files."""
     with writing(file), pa.OSFile(str(file), "wb") as output:
-        join_parquet([partial(pa.OSFile, str(part)) for part in parts], output)
+        join_parquet([partial(_opened, part, file) for part in parts], output)
 
 
 def join_lines(parts: Sequence[Path], file: Path, schema: pa.Schema) -> None:
@@ -32,6 +33,7 @@ def join_lines(parts: Sequence[Path], file: Path, schema: pa.Schema) -> None:
     with writing(file), file.open("wb") as output:
         for part in parts:
             _copy(part, output, 0)
+            begin_writing_out(file)
 
 
 def join_csv(parts: Sequence[Path], file: Path, schema: pa.Schema, part: PartMaker) -> None:
@@ -44,6 +46,7 @@ def join_csv(parts: Sequence[Path], file: Path, schema: pa.Schema, part: PartMak
                 _copy_compressed(each, output, len(header), way)
             else:
                 _copy(each, output, len(header) if number else 0)
+            begin_writing_out(file)
 
 
 def join_ipc(parts: Sequence[Path], file: Path, schema: pa.Schema) -> None:
@@ -59,6 +62,12 @@ def join_ipc(parts: Sequence[Path], file: Path, schema: pa.Schema) -> None:
         written.abandon()
         raise
     written.close()
+
+
+def _opened(part: Path, file: Path) -> pa.NativeFile:
+    """A part; what was joined before it goes to the disk meanwhile."""
+    begin_writing_out(file)
+    return pa.OSFile(str(part))
 
 
 def _header(part: PartMaker, schema: pa.Schema) -> bytes:

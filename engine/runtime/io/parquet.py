@@ -54,10 +54,10 @@ class ParquetReader:
         with ExitStack() as stack:
             with reading(file, " as Parquet"):
                 parquet = stack.enter_context(_open(file))
-                lying = [name for name in coded if _lies_coded(parquet.metadata, name)]
+                groups = [group for piece in pieces for group in _groups(piece, parquet.num_row_groups)]
+                lying = _lying_coded(parquet.metadata, groups, coded)
                 if lying:
                     parquet = stack.enter_context(_open(file, lying, parquet.metadata))
-            groups = [group for piece in pieces for group in _groups(piece, parquet.num_row_groups)]
             batches = parquet.iter_batches(
                 batch_rows, row_groups=groups, columns=list(columns), use_threads=False
             )
@@ -181,17 +181,20 @@ def _groups(piece: Piece, count: int) -> range:
     return range(piece.start, count if piece.stop is None else piece.stop)
 
 
-def _lies_coded(metadata: pq.FileMetaData, name: str) -> bool:
-    """Whether a column's text lies in the file as dictionaries throughout: else to make them would cost more.
+def _lying_coded(metadata: pq.FileMetaData, groups: Sequence[int], names: Collection[str]) -> list[str]:
+    """Columns whose text lies in these row groups as dictionaries: else to make them would cost more.
 
     Text itself takes four bytes a value and more.
     """
     schema = metadata.schema
-    places = [i for i in range(metadata.num_columns) if schema.column(i).path == name]
-    chunks = [metadata.row_group(i).column(place) for place in places for i in range(metadata.num_row_groups)]
-    return bool(chunks) and all(
-        chunk.has_dictionary_page and chunk.total_uncompressed_size < 4 * chunk.num_values for chunk in chunks
-    )
+    places = {i: path for i in range(metadata.num_columns) if (path := schema.column(i).path) in names}
+    lying = dict.fromkeys(places.values(), bool(groups))
+    for group in map(metadata.row_group, groups):
+        for place, path in places.items():
+            chunk = group.column(place)
+            if not chunk.has_dictionary_page or chunk.total_uncompressed_size >= 4 * chunk.num_values:
+                lying[path] = False
+    return [name for name in names if lying.get(name)]
 
 
 def _together(parts: Sequence[pa.Array], kind: pa.DataType) -> pa.ChunkedArray:

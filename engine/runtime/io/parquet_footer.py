@@ -73,8 +73,8 @@ class Footer:
     def __init__(self, file: pa.NativeFile) -> None:
         self._file = file
         self.fields, self.start = _read(file)
-        groups = read_structs(field(self.fields, _ROW_GROUPS))
-        self.rows = sum(_size(group, _GROUP_ROWS) for group in groups)
+        self._groups = list(read_structs(field(self.fields, _ROW_GROUPS)))
+        self.rows = sum(_size(group, _GROUP_ROWS) for group in self._groups)
         said = _size(self.fields, _NUM_ROWS)
         if said != self.rows:
             raise ThriftError(f"it says {said:,} rows, its row groups have {self.rows:,}")
@@ -105,9 +105,10 @@ class Footer:
         """
         groups: list[bytes] = []
         tail = bytearray()
-        for group in read_structs(field(self.fields, _ROW_GROUPS)):
-            if not _size(group, _GROUP_ROWS):
+        for read in self._groups:
+            if not _size(read, _GROUP_ROWS):
                 continue
+            group = dict(read)
             columns = read_structs(field(group, _COLUMNS))
             group[_COLUMNS] = (
                 LIST,

@@ -162,18 +162,20 @@ def _field(raw: bytes, at: int, head: int, last: int) -> tuple[int, int, int]:
 def _end(raw: bytes, at: int, kind: int, depth: int) -> int:
     """Where a value ends that isn't a field which is true or false; IndexError: behind the bytes."""
     if I16 <= kind <= I64:
-        at = _varint(raw, at)[1]
+        at = at + 1 if raw[at] < 0x80 else _varint(raw, at)[1]
+    elif kind == BINARY:
+        size, at = (raw[at], at + 1) if raw[at] < 0x80 else _varint(raw, at)
+        at += size
     elif kind in _WIDTHS:
         at += _WIDTHS[kind]
-    elif kind == BINARY:
-        size, at = _varint(raw, at)
-        at += size
     elif depth == _DEEPEST:
         raise ThriftError(f"more than {_DEEPEST} structs or lists are in each other")
     elif kind == STRUCT:
         while head := raw[at]:
-            _, inner, at = _field(raw, at, head, 0)
-            at = at if inner in (TRUE, FALSE) else _end(raw, at, inner, depth + 1)
+            inner = head & 15
+            at = at + 1 if head >> 4 else _field(raw, at, head, 0)[2]
+            if inner not in (TRUE, FALSE):
+                at = _end(raw, at, inner, depth + 1)
         at += 1
     elif kind in (LIST, SET):
         size, element, at = _list_head(raw, at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
+import pytest
 
 from engine import committed_files
 
@@ -156,6 +158,11 @@ def rows_of(file: Path) -> Rows:
 def clean(first: int = 0, rows: int = ROWS) -> Rows:
     """The rows that a clean run writes."""
     return [(number, min(number / 7, 50.0)) for number in range(first, first + rows) if number % 10 != 3]
+
+
+def slow_but(fast: Callable[..., bool], cases: Iterable[tuple[str, ...]]) -> list[Any]:
+    """Cases for ``parametrize``, of which those that aren't among the fast are marked slow."""
+    return [case if fast(*case) else pytest.param(*case, marks=pytest.mark.slow) for case in cases]
 
 
 def commits(scene: Scene, sink: str) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ def test_a_clean_run(scene: Scene, sink: str) -> None:
     check_whole(scene, sink)
 
 
-@pytest.mark.parametrize("sink", SINKS)
+@pytest.mark.parametrize("sink", ["out", pytest.param("out.csv", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("point", "done"),
     [

@@ -40,9 +40,7 @@ def one_life(scene: Scene, sink: str, rng: random.Random) -> None:
     assert refused is None or len(refused) == REJECTED
 
 
-@pytest.mark.parametrize(
-    "seed", [0, 1, 2, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 20))]
-)
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 20))])
 @pytest.mark.parametrize("sink", ["out", "out.parquet", "out.csv"])
 def test_random_kills(scene: Scene, sink: str, seed: int) -> None:
     (scene.folder / "old").mkdir()

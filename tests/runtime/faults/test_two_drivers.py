@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from .scene import REJECTED, ROWS, SHARDS, Scene, clean, commits
+from .scene import REJECTED, ROWS, SHARDS, Scene, clean, commits, slow_but
 
 SINKS = ("out", "out.parquet", "out.csv")
 POINTS = (
@@ -18,6 +18,12 @@ CASES = [
     for sink in SINKS
     for point in (*POINTS, "commit.joined" if "." in sink else "commit.part@3")
 ]
+
+
+FAST = (
+    ("out", "shard.settled@3"), ("out.csv", "attempt.kept@2"), ("out", "commit.part@3"),
+    ("out.parquet", "commit.joined"), ("out.parquet", "commit.made"),
+)  # fmt: skip
 
 
 def check_once(scene: Scene, sink: str) -> None:
@@ -62,7 +68,7 @@ def test_many_at_once(scene: Scene) -> None:
     check_once(scene, "out.parquet")
 
 
-@pytest.mark.parametrize(("sink", "point"), CASES)
+@pytest.mark.parametrize(("sink", "point"), slow_but(lambda sink, point: (sink, point) in FAST, CASES))
 def test_two_that_know_nothing_of_one_another(scene: Scene, sink: str, point: str) -> None:
     """Without a lock, as in an object store: one ends all while the other stands still."""
     first = scene.start(sink, point=f"{point}:STOP", DROP_LOCK="1")
@@ -75,6 +81,7 @@ def test_two_that_know_nothing_of_one_another(scene: Scene, sink: str, point: st
     check_once_but_litter(scene, sink)
 
 
+@pytest.mark.slow
 def test_two_that_work_at_once_without_a_lock(scene: Scene) -> None:
     for sink in ("a", "b.parquet", "c.csv", "d", "e.parquet"):
         children = [scene.start(sink, DROP_LOCK="1") for _ in range(3)]
