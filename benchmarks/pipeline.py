@@ -56,6 +56,7 @@ def parquet_to_parquet(
         columns = [*pipeline.inputs, *(n for n in pipeline.plan.keep if n not in pipeline.inputs)]
 
         def run_engine() -> None:
+            mine.unlink(missing_ok=True)  # what is there already wouldn't be done again
             run_batch(pipeline, open_source(_file(source)), open_sink(_file(mine)), threads=threads)
 
         def run_peer() -> None:
